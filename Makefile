@@ -1,0 +1,66 @@
+# make demo    sets everything up and runs the main job on sample_logs/
+# make test    sets up what is missing and passes every check
+# Any Python 3.11 to 3.13 will do; name one with `make demo PYTHON=/path/to/python3`.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+DEMO := sample_logs --outcomes sample_logs/outcomes.jsonl --revenue sample_logs/revenue.csv \
+	--prices sample_logs/prices.csv --data demo_data
+
+# A name on the PATH proves nothing (pyenv leaves shims that only print an error, Debian splits off ensurepip): try each.
+FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+CANDIDATES := python3.13 python3.12 python3.11 python3 python
+
+.DELETE_ON_ERROR:
+.PHONY: demo test bench constraints goldens clean
+
+demo: $(VENV)/.core
+	$(BIN)/tokenspread run $(DEMO)
+
+test: $(VENV)/.all
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(PYTEST)
+
+bench: $(VENV)/.all
+	$(BIN)/python -m benchmarks
+
+# Rewrites the expected outputs from what the code says now; look at the diff before you commit it.
+goldens: $(VENV)/.all
+	$(BIN)/python -m pytest --update-goldens -m golden
+
+# One list for Python 3.11 to 3.13 and every system, naming no registry.
+constraints: $(VENV)/.created
+	$(PIP) uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) demo_data build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@found=''; for candidate in $(or $(PYTHON),$(CANDIDATES)); do \
+		if "$$candidate" -c '$(FITS)' >/dev/null 2>&1; then found="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo "no usable Python found among: $(or $(PYTHON),$(CANDIDATES))." >&2; \
+		echo "Python 3.11, 3.12 or 3.13 with venv and ensurepip is needed (on Debian: install python3-venv)," >&2; \
+		echo "or name one: make PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	echo "setting up $(VENV) with $$("$$found" --version)"; \
+	rm -rf $(VENV) && "$$found" -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.core: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "installing tokenspread into $(VENV)"
+	@$(PIP) -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.all: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "installing tokenspread with the extras dev and schedule into $(VENV)"
+	@$(PIP) -c constraints.txt -e '.[dev,schedule]'
+	@touch $@ $(VENV)/.core

@@ -1,0 +1,116 @@
+"""Pricing calls: the SQL model `calls` over a ledger file, against genai-prices asked for each call.
+
+    python -m benchmarks.bench_pricing [CALLS]
+
+Calls are random over the whole catalogue, at and around the edges of its dates, hours and context tiers, in every price
+context. Each call of the sample must cost the same in both to the last digit. Left out of the ledger are calls that one
+of the two does not price (unknown model, a class without a rate, a fee for each request) and those of prices that are
+rounded to 1e-12 USD.
+"""
+
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+import polars as pl
+from genai_prices.data_snapshot import get_snapshot
+
+from pipelines.price_sources import catalogue_rates
+from tests import reference
+from tests.pipelines.test_price_sources import genai_cost, random_call
+from transforms import price_book
+from transforms.schemas import LEDGER, PRICE_BOOK, PRICE_REFS, RATE_CARDS, empty
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+POOL_COUNT, SAMPLE_COUNT, RUNS, TARGET_RATIO = 40_000, 5_000, 3, 100
+
+
+def call_pool() -> tuple[list[dict], pl.DataFrame]:
+    """Random calls that both sides can price, and the price refs of all that were drawn."""
+    pick = random.Random(1)
+    models = [(provider.id, model) for provider in get_snapshot().providers for model in provider.models]
+    drawn = [random_call(pick, *pick.choice(models)) for _ in range(POOL_COUNT)]
+    refs = pl.DataFrame([{name: call[name] for name in PRICE_REFS} for call in drawn], schema=PRICE_REFS).unique()
+    by_model = {key: part.to_dicts() for key, part in catalogue_rates(refs).group_by("provider", "model")}
+    pool = []
+    for call in drawn:
+        rows = by_model.get((call["provider"], call["model"]), [])
+        is_exception = any("rounded" in row["source"] or "fee for each request" in row["source"] for row in rows)
+        if not is_exception and reference.price(call, rows)[0] is not None:
+            pool.append(call)
+    print(f"drew {POOL_COUNT:,} calls over {len(models):,} models; {len(pool):,} are priced exactly by both")
+    return pool, refs
+
+
+def write_ledger(pool: list[dict], call_count: int, path: Path) -> int:
+    """The pool over and over as a ledger file; line_number counts on, each round has other outputs."""
+    rows = [{name: value for name, value in call.items() if name != "context"} for call in pool]
+    first = pl.DataFrame(rows, schema_overrides={name: LEDGER[name] for name in rows[0]})
+    first = first.with_row_index("line_number", offset=1)
+    rounds = [
+        first.with_columns(
+            line_number=(pl.col("line_number") + turn * len(pool)).cast(pl.Int64),
+            output_tokens=pl.when(pl.col("output_tokens") > 0).then(pl.col("output_tokens") + turn).otherwise(0),
+        )
+        for turn in range(-(-call_count // len(pool)))
+    ]
+    ledger = pl.concat(rounds).head(call_count)
+    unset = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in LEDGER.items() if name not in ledger.columns]
+    ledger.with_columns(unset).select(LEDGER.keys()).write_parquet(path)
+    return ledger.height
+
+
+def priced_by_sql(folder: Path, refs: pl.DataFrame) -> tuple[float, float, duckdb.DuckDBPyConnection]:
+    """Seconds to make the cards, best seconds to price every call of the ledger, and the connection."""
+    started = time.perf_counter()
+    cards = price_book.rate_cards(price_book.applicable(empty(PRICE_BOOK), catalogue_rates(refs), refs), refs)
+    book_seconds = time.perf_counter() - started
+    cards.select(RATE_CARDS.keys()).write_parquet(folder / "cards.parquet")
+    connection = duckdb.connect()
+    connection.execute(f"""
+        set TimeZone = 'UTC'; set threads = 1; -- genai-prices has one thread as well
+        create schema source;
+        create view source.ledger as from read_parquet('{folder / "ledger.parquet"}');
+        create table source.rate_cards as from read_parquet('{folder / "cards.parquet"}');
+        create table source.contents (content_id bigint, path varchar);
+    """)
+    connection.execute((SQL / "macros.sql").read_text())
+    connection.execute(f"create view calls as {(SQL / 'models' / 'calls.sql').read_text()}")
+    seconds = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        priced = connection.sql("select count(*), count(cost_pico), sum(cost_pico) from calls").fetchall()[0]
+        seconds.append(time.perf_counter() - started)
+    assert priced[0] == priced[1], f"{priced[0] - priced[1]} calls are not priced"
+    return book_seconds, min(seconds), connection
+
+
+def main(call_count: int) -> None:
+    pool, refs = call_pool()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        call_count = write_ledger(pool, call_count, folder / "ledger.parquet")
+        book_seconds, sql_seconds, connection = priced_by_sql(folder, refs)
+        sample = pool[:SAMPLE_COUNT]
+        query = f"select cost_pico from calls where line_number <= {len(sample)} order by line_number"
+        ours = [cost for (cost,) in connection.sql(query).fetchall()]
+        connection.close()
+    started = time.perf_counter()
+    theirs = [genai_cost(call) for call in sample]
+    genai_seconds = time.perf_counter() - started
+    differing = [call for call, one, other in zip(sample, ours, theirs, strict=True) if one * reference.PICO != other]
+    assert not differing, f"{len(differing)} of {len(sample)} calls cost something else, the first: {differing[0]}"
+    ours_per_second, theirs_per_second = call_count / sql_seconds, len(sample) / genai_seconds
+    ratio = ours_per_second / theirs_per_second
+    print(f"price book and cards of {refs.height:,} refs: {book_seconds:.2f} s, once")
+    print(f"tokenspread:  {call_count:,} calls in {sql_seconds:.2f} s = {ours_per_second:,.0f} calls/s")
+    print(f"genai-prices: {len(sample):,} calls in {genai_seconds:.2f} s = {theirs_per_second:,.0f} calls/s")
+    print(f"ratio {ratio:,.0f} (target {TARGET_RATIO}); all {len(sample):,} sampled calls are equal to the last digit")
+    assert ratio >= TARGET_RATIO, f"ratio {ratio:.0f} is below {TARGET_RATIO}"
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)

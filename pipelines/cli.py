@@ -1,0 +1,173 @@
+"""The door: commands to Settings to stages. Everything heavy is imported inside a command, so that --help is instant."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.settings import LedgerBusy, Settings, UserError
+
+EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_BUSY = 1, 3, 4, 75
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Tokens per action and cost per outcome, measured from LLM call logs, and what they become when prices move.\n\n"
+    "Exit codes: 0 done; 1 a mistake to mend; 2 wrong usage; 3 done, but a file could not be read; 4 a check failed and "
+    "nothing was published; 75 another run is writing.",
+)
+
+Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
+Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
+Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
+Outcomes = Annotated[list[Path] | None, typer.Option(help="What actions led to: JSONL, CSV or Parquet.")]
+Revenue = Annotated[Path | None, typer.Option(help="What was earned: CSV per feature, user, customer, or outcome.")]
+Prices = Annotated[Path | None, typer.Option(help="Your own prices, above the catalogue's: CSV.")]
+Scenario = Annotated[list[str] | None, typer.Option(help="A change of all prices, such as -30% or +50%; repeatable.")]
+ShapeName = Annotated[str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")]
+By = Annotated[str, typer.Option(help="feature, user, customer, model or day.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
+
+
+@app.command()
+def run(
+    logs: Logs = None, outcomes: Outcomes = None, revenue: Revenue = None, prices: Prices = None,
+    scenario: Scenario = None, data: Data = None, config: Config = None, shape: ShapeName = None,
+    by: By = "feature", as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Read logs, price them, and report: ingest, build and report in one."""
+    settings = Settings.load(
+        config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data, shape=shape
+    )
+    code = _ingest(settings)
+    _build(settings)
+    _report(settings, by, as_json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def ingest(
+    logs: Logs = None, outcomes: Outcomes = None, data: Data = None, config: Config = None, shape: ShapeName = None
+) -> None:
+    """Take what is new in logs and outcome files into the ledger."""
+    raise typer.Exit(_ingest(Settings.load(config, logs=logs, outcomes=outcomes, data=data, shape=shape)))
+
+
+@app.command()
+def build(
+    revenue: Revenue = None, prices: Prices = None, scenario: Scenario = None, data: Data = None, config: Config = None
+) -> None:
+    """Price the ledger under every scenario and publish warehouse.duckdb."""
+    _build(Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data))
+
+
+@app.command()
+def report(by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+    """Show the published figures."""
+    _report(Settings.load(config, data=data), by, as_json)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT over the published tables.")],
+    output: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+    data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Ask the published tables, read-only."""
+    from pipelines import stages
+    from pipelines.report import query as query_output
+
+    rows = stages.query(Settings.load(config, data=data), query)
+    query_output.write(rows, output, sys.stdout)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A log file.")], config: Config = None, shape: ShapeName = None
+) -> None:
+    """Tell which shape a file has, and what its first lines yield."""
+    from pipelines import stages
+    from pipelines.report import inspection
+
+    inspection.write(stages.inspect(Settings.load(config, logs=[str(file)], shape=shape)), sys.stdout)
+
+
+@app.command()
+def serve(
+    cron: Annotated[str, typer.Option(help="When, as cron says it.")] = "15 2 * * *",
+    timezone: Annotated[str, typer.Option(help="The cron's time zone.")] = "UTC",
+    data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Run ingest and build every night, on a local Prefect server. Needs the extra: pip install 'tokenspread[schedule]'."""
+    try:
+        from pipelines import flows
+    except ModuleNotFoundError as error:
+        raise UserError(f"serve needs {error.name}; install it with: pip install 'tokenspread[schedule]'") from None
+    flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
+
+
+def _ingest(settings: Settings) -> int:
+    from pipelines import stages
+    from pipelines.report import progress
+
+    if not settings.logs and not settings.outcomes:
+        raise UserError("no logs: name files, folders or globs, or set logs in [input] of tokenspread.toml")
+    with progress.shown(sys.stderr) as shown:
+        summary = stages.ingest(settings, shown.advance, shown.announce)
+    progress.write_summary(summary, sys.stderr)
+    return EXIT_PARTLY if summary.report.unreadable else 0
+
+
+def _build(settings: Settings) -> None:
+    from pipelines import stages
+
+    stages.build(settings)
+
+
+def _report(settings: Settings, by: str, as_json: bool) -> None:
+    from pipelines import stages
+    from pipelines.report import terminal
+
+    terminal.write(lambda query: stages.query(settings, query), by, as_json, sys.stdout)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    code: Any = 0
+    try:
+        code = app(arguments, standalone_mode=False) or 0
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except LedgerBusy as error:
+        code = _say(error, EXIT_BUSY)
+    except UserError as error:
+        code = _say(error, EXIT_MISTAKE)
+    except typer.Abort:
+        code = 130
+    except Exception as error:
+        code = _unexpected(error)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # straight out: DuckDB's binding prints about its own leaks at a normal exit, where numpy is installed
+    os._exit(code if isinstance(code, int) else 0)
+
+
+def _unexpected(error: Exception) -> int:
+    import traceback
+
+    import click
+
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if type(error).__name__ == "CheckFailed":
+        return _say(error, EXIT_CHECK)
+    traceback.print_exc()
+    return 70
+
+
+def _say(error: Exception, code: int) -> int:
+    print(f"tokenspread: {error}", file=sys.stderr)
+    return code

@@ -1,0 +1,79 @@
+"""Rows on their way into the ledger: held in memory up to a bound, then Parquet in the staging folder."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+KINDS = ("ledger", "outcomes", "quarantine")
+FLUSH_BYTES = 96 << 20
+
+
+@dataclass(frozen=True)
+class DraftFile:
+    path: Path
+    kind: str
+    day: str  # ISO date, or "unknown"
+    row_count: int
+
+
+class Draft:
+    """`settle` leaves one row for each call; it runs on what is written together, the ledger resolves the rest."""
+
+    def __init__(self, staging: Path, settle: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+        self.staging, self.settle = staging, settle
+        self.frames: list[tuple[str, pl.DataFrame]] = []
+        self.files: list[DraftFile] = []
+        self.marked: tuple[int, int] | None = None  # (frames, files) that stood when an attempt began
+        self.number = 0
+
+    def add(self, kind: str, frame: pl.DataFrame) -> None:
+        if frame.height:
+            self.frames.append((kind, frame))
+        if sum(frame.estimated_size() for _, frame in self.frames) > FLUSH_BYTES:
+            self.flush()
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """What is added within is taken back where the block raises."""
+        self.marked = (len(self.frames), len(self.files))
+        try:
+            yield
+        except BaseException:
+            frame_count, file_count = self.marked
+            for file in self.files[file_count:]:
+                file.path.unlink()
+            self.frames, self.files = self.frames[:frame_count], self.files[:file_count]
+            raise
+        finally:
+            self.marked = None
+
+    def flush(self) -> None:
+        if self.marked:  # what stood before the attempt must not share a file with what may be taken back
+            before = self.marked[0]
+            self._write_frames(self.frames[:before])
+            self.frames, self.marked = self.frames[before:], (0, len(self.files))
+        self._write_frames(self.frames)
+        self.frames = []
+
+    def _write_frames(self, frames: list[tuple[str, pl.DataFrame]]) -> None:
+        for kind in KINDS:
+            of_kind = [frame for name, frame in frames if name == kind]
+            if of_kind:
+                rows = pl.concat(of_kind)
+                self.write(kind, self.settle(rows) if kind == "ledger" else rows)
+
+    def write(self, kind: str, rows: pl.DataFrame) -> None:
+        if kind != "ledger":
+            self._write_file(kind, "all", rows)
+            return
+        for (day,), of_day in rows.partition_by("day", as_dict=True, maintain_order=True).items():
+            self._write_file(kind, "unknown" if day is None else str(day), of_day)
+
+    def _write_file(self, kind: str, day: str, rows: pl.DataFrame) -> None:
+        path = self.staging / f"{kind}-{self.number}.parquet"
+        self.number += 1
+        rows.write_parquet(path, compression="zstd", compression_level=1)
+        self.files.append(DraftFile(path, kind, day, rows.height))

@@ -1,0 +1,232 @@
+"""The stages as Prefect tasks, and the nightly flow on a schedule; the only module that imports Prefect.
+
+One command runs it all on one machine:
+
+    tokenspread serve --cron "15 2 * * *" --timezone Europe/Berlin --config tokenspread.toml
+
+It looks for a Prefect server where PREFECT_API_URL says. Where nothing says so, it takes 127.0.0.1:4200 (or the port in
+PREFECT_SERVER_API_PORT): a server that answers there is used as it is, else one is started as a child with its database
+in DATA/prefect and stopped again at the end. Then it registers the deployment `nightly/<data folder>` and carries out
+its runs until SIGTERM or Ctrl-C; a run that is under way is finished first. Missed nights (machine off) start at once.
+
+Prefect gives the schedule, the retries and the view in its UI. The lock, idempotence and atomic publication are the
+ledger's, since they must hold for the command line too; a night that died is made good by the next one.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+# Prefect reads these when it is imported; what the user has set wins. Telemetry off needs both of the first two.
+for _name, _value in {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # An ephemeral server outlives a killed run.
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+    # The default, leases in the server's memory, lets a run cut off by a power failure hold its slot for ever.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas import filters
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
+from prefect.runtime import flow_run
+from prefect.schedules import Cron, Schedule
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_API_PORT, temporary_settings
+from prefect.states import Crashed
+from prefect.types.entrypoint import EntrypointType
+
+from pipelines import stages
+from pipelines.settings import LedgerBusy, Settings, UserError
+
+RETRY_DELAYS_SECONDS = [60, 300, 900]
+SERVER_START_SECONDS = 120  # the first start migrates a new database; 20 s is usual on a busy machine
+SERVER_STOP_SECONDS = 15
+
+
+def is_passing_trouble(_task: Any, _run: Any, state: State) -> bool:
+    """Whether trying again can help: a file system or network in trouble, or another run holding the ledger."""
+    try:
+        state.result()
+    except (OSError, LedgerBusy):
+        return True
+    except Exception:
+        return False
+    return False
+
+
+@task(
+    retries=len(RETRY_DELAYS_SECONDS),
+    retry_delay_seconds=RETRY_DELAYS_SECONDS,
+    retry_condition_fn=is_passing_trouble,
+    cache_policy=NO_CACHE,
+)
+def ingest(settings: Settings) -> Any:
+    return stages.ingest(settings)
+
+
+@task(
+    retries=len(RETRY_DELAYS_SECONDS),
+    retry_delay_seconds=RETRY_DELAYS_SECONDS,
+    retry_condition_fn=is_passing_trouble,
+    cache_policy=NO_CACHE,
+)
+def build(settings: Settings) -> Any:
+    return stages.build(settings)
+
+
+def night() -> date:
+    """The day that the current run was scheduled for, in its schedule's time zone, however late it starts."""
+    timezone = flow_run.parameters.get("timezone") or "UTC"
+    return flow_run.scheduled_start_time.astimezone(ZoneInfo(timezone)).date()
+
+
+def night_name() -> str:
+    return f"nightly-{night():%Y-%m-%d}"
+
+
+@flow(flow_run_name=night_name)
+def nightly(
+    config: str | None = None, data: str | None = None, logs: list[str] | None = None, timezone: str = "UTC"
+) -> None:
+    """Takes in whatever is new, then builds and publishes the warehouse. The settings file is read anew each night."""
+    settings = Settings.load(Path(config) if config else None, data=data, logs=tuple(logs or ()))
+    logger = get_run_logger()
+    logger.info("%s: %s", night(), ingest(settings))
+    logger.info("%s: %s", night(), build(settings))
+
+
+def serve(
+    cron: str, timezone: str, config: Path | None = None, data: Path | None = None, logs: tuple[str, ...] = ()
+) -> None:
+    """Schedules `nightly` by `cron` in `timezone` and carries out its runs until told to stop. Raises UserError."""
+    settings = Settings.load(config, data=data, logs=logs)
+    folder = settings.data.absolute()
+    schedule = _schedule(cron, timezone)
+    parameters = {
+        "config": str(config.absolute()) if config else None,
+        "data": str(folder),
+        "logs": [str(Path(log).absolute()) for log in logs],
+        "timezone": timezone,
+    }
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
+    home = folder / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
+    with temporary_settings({PREFECT_HOME: home}), prefect_server(home):
+        nightly.serve(
+            name=deployment_name(folder),
+            schedule=schedule,
+            parameters=parameters,
+            # One night at a time. A night that meets another waits for it: CANCEL_NEW would drop it, also when the
+            # other is only the remains of a power failure.
+            global_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+            limit=1,
+            pause_on_shutdown=False,  # else nights missed while this was down would be lost
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+
+
+def deployment_name(folder: Path) -> str:
+    """One deployment for each data folder; Prefect forbids slashes in names."""
+    return "-".join(part for part in folder.parts if part != folder.anchor)
+
+
+def _schedule(cron: str, timezone: str) -> Schedule:
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        raise UserError(f"--timezone {timezone}: not an IANA time zone; give one like Europe/Berlin or UTC") from None
+    try:
+        return Cron(cron, timezone=timezone)
+    except ValueError:
+        fix = 'give minute, hour, day, month and weekday, as in "15 2 * * *"'
+        raise UserError(f"--cron {cron!r}: not a cron expression; {fix}") from None
+
+
+@contextmanager
+def prefect_server(home: Path) -> Iterator[None]:
+    """Within it Prefect has a server that answers: the user's, one that is there already, or a child of our own."""
+    url = PREFECT_API_URL.value()
+    if url and not _answers(url):
+        raise UserError(
+            f"PREFECT_API_URL is {url} and no Prefect server answers there; "
+            "start it, or unset PREFECT_API_URL and one is started here"
+        )
+    url = url or f"http://127.0.0.1:{PREFECT_SERVER_API_PORT.value()}/api"
+    with temporary_settings({PREFECT_API_URL: url}):
+        if _answers(url):
+            yield
+            return
+        server = _start_server(home)
+        try:
+            _wait_for_server(server, url, home)
+            with get_client(sync_client=True) as client:
+                close_dead_runs(client)
+            yield
+        finally:
+            _stop(server)
+
+
+def close_dead_runs(client: SyncPrefectClient) -> int:
+    """Ends the nights that a power failure left Running or Pending, which frees their slot; returns how many.
+
+    Only for a server that was just started: nobody else can be running anything on it.
+    """
+    unfinished = filters.FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
+    runs = client.read_flow_runs(
+        flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=[nightly.name])),
+        flow_run_filter=filters.FlowRunFilter(state=filters.FlowRunFilterState(type=unfinished)),
+    )
+    for run in runs:
+        client.set_flow_run_state(run.id, Crashed(message="The machine stopped during this run."), force=True)
+    return len(runs)
+
+
+def _answers(url: str) -> bool:
+    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        return client.api_healthcheck() is None
+
+
+def _start_server(home: Path) -> subprocess.Popen[bytes]:
+    os.environ["PREFECT_HOME"] = str(home)  # for the children: the server, and the processes of the runs
+    with (home / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "prefect", "--no-prompt", "server", "start", "--host", "127.0.0.1"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for us: the run under way still needs its server
+        )
+
+
+def _wait_for_server(server: subprocess.Popen[bytes], url: str, home: Path) -> None:
+    deadline = time.monotonic() + SERVER_START_SECONDS
+    while not _answers(url):
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise UserError(
+                f"{home / 'server.log'}: the Prefect server did not start at {url}; its last lines say why "
+                "(a port that is taken: set PREFECT_SERVER_API_PORT)"
+            )
+        time.sleep(0.5)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(SERVER_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

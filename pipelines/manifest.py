@@ -1,0 +1,154 @@
+"""The manifest: one SQLite file that says what the ledger holds. Its transactions are the only commit points."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.log_files import LogFile
+from pipelines.new_lines import Known, Prefix
+from pipelines.settings import UserError
+from transforms import schemas
+
+SCHEMA = """
+create table if not exists version (id integer primary key, run_id integer, at text);
+create table if not exists run (
+    run_id integer primary key, kind text, started_at text, ended_at text, status text, version integer,
+    price_book_hash text, line_count integer, call_count integer);
+create table if not exists file (
+    path text primary key, kind text, day text, row_count integer, byte_count integer, hash text,
+    added integer, removed integer);
+create table if not exists content (
+    content_id integer primary key, kind text, shape text, path text, head_length integer, head_hash text,
+    line_count integer, call_line_count integer, other_line_count integer, blank_line_count integer,
+    quarantined_line_count integer, byte_count integer, first_seen_at text, last_taken_at text);
+create table if not exists segment (
+    content_id integer, from_byte integer, to_byte integer, line_count integer, prefix_hash text, is_open integer,
+    version integer, primary key (content_id, to_byte));
+create table if not exists seen (path text primary key, state text, scanned_ns integer);
+create table if not exists price_row (row text);
+create table if not exists build (id integer primary key, inputs text, catalogue text, at text);
+create table if not exists input (kind text primary key, name text, content blob, hash text, at text);
+"""
+
+
+class Manifest:
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection.row_factory = sqlite3.Row
+        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
+            self.connection.execute(f"pragma {pragma}")
+        try:
+            if self.connection.execute("pragma quick_check").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("quick_check")
+        except sqlite3.DatabaseError:
+            raise UserError(f"{path}: the manifest is damaged; restore it from a backup, or start a new --data folder") from None
+        self.connection.executescript(SCHEMA)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        self.connection.execute("begin immediate")
+        try:
+            yield self.connection
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    def one(self, query: str, *parameters: Any) -> Any:
+        row = self.connection.execute(query, parameters).fetchone()
+        return None if row is None else row[0]
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        return [dict(row) for row in self.connection.execute(query, parameters)]
+
+    def frame(self, table: str, schema: dict[str, Any]) -> pl.DataFrame:
+        """The columns of `schema` of a table; instants are stored as ISO text."""
+        stored = {name: pl.String if dtype == schemas.INSTANT else dtype for name, dtype in schema.items()}
+        rows = [tuple(row) for row in self.connection.execute(f"select {', '.join(schema)} from {table}")]
+        frame = pl.DataFrame(rows, schema=stored, orient="row", strict=False)
+        instants = [name for name, dtype in schema.items() if dtype == schemas.INSTANT]
+        return frame.with_columns(pl.col(instants).str.to_datetime(time_unit="us", time_zone="UTC"))
+
+    def last_build(self) -> str | None:
+        return self.one("select inputs from build order by id desc limit 1")
+
+    def record_build(self, inputs: str, catalogue: str) -> None:
+        with self.transaction() as connection:
+            connection.execute("insert into build (inputs, catalogue, at) values (?, ?, ?)", (inputs, catalogue, now()))
+
+    def version(self) -> int:
+        return self.one("select coalesce(max(id), 0) from version")
+
+    def next_content_id(self) -> int:
+        return self.one("select coalesce(max(content_id), 0) + 1 from content")
+
+    def live_files(self, kind: str) -> list[str]:
+        """Paths below the data folder of the files that the current version is made of."""
+        query = "select path from file where kind = ? and removed is null order by path"
+        return [row["path"] for row in self.rows(query, kind)]
+
+    def known(self, kind: str) -> Known:
+        """Every prefix that was taken of a content of this kind, to recognise files by."""
+        rows = self.rows(
+            "select s.*, c.head_length, c.head_hash, c.path, "
+            "s.to_byte = max(s.to_byte) over (partition by s.content_id) as is_latest "
+            "from segment s join content c using (content_id) where c.kind = ?",
+            kind,
+        )
+        return Known(
+            [
+                (
+                    row["head_length"],
+                    row["head_hash"],
+                    Prefix(
+                        row["content_id"],
+                        row["to_byte"],
+                        row["prefix_hash"],
+                        row["line_count"],
+                        bool(row["is_open"]),
+                        bool(row["is_latest"]),
+                        row["path"],
+                    ),
+                )
+                for row in rows
+            ]
+        )
+
+    def is_unchanged(self, file: LogFile) -> bool:
+        """Whether the file is as it was when last looked at. A file that was written in the two seconds before it was
+        looked at may have changed since without a trace (as git holds it), so it is looked at again."""
+        row = self.connection.execute("select state, scanned_ns from seen where path = ?", (str(file.path),)).fetchone()
+        return row is not None and row["state"] == str(file.state) and row["scanned_ns"] - file.modified_ns > 2 * 10**9
+
+    def remember(self, files: list[LogFile], scanned_ns: int) -> None:
+        with self.transaction() as connection:
+            connection.executemany(
+                "insert or replace into seen values (?, ?, ?)",
+                [(str(file.path), str(file.state), scanned_ns) for file in files],
+            )
+
+    def start_run(self, kind: str) -> int:
+        with self.transaction() as connection:
+            connection.execute("update run set status = 'died', ended_at = ? where status = 'running'", (now(),))
+            cursor = connection.execute(
+                "insert into run (kind, started_at, status) values (?, ?, 'running')", (kind, now())
+            )
+        return int(cursor.lastrowid or 0)
+
+    def end_run(self, run_id: int, status: str, **figures: Any) -> None:
+        values = {"status": status, "ended_at": now(), **figures}
+        sets = ", ".join(f"{name} = ?" for name in values)
+        with self.transaction() as connection:
+            connection.execute(f"update run set {sets} where run_id = ?", (*values.values(), run_id))
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()

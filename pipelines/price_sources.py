@@ -1,0 +1,224 @@
+"""Step 7, prices as their sources state them: the genai-prices catalogue and the user's own price file."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import polars as pl
+
+from pipelines.price_file import read_price_file
+from transforms.price_book import AS_INPUT, merged, spans
+from transforms.schemas import PRICE_BOOK, PRICE_REFS, TOKEN_CLASSES
+
+__all__ = ["catalogue_rates", "read_price_file"]
+
+# Spellings of providers that genai-prices does not know, or takes for another one ("azure.ai.openai" has "openai" in
+# it). None: a gateway's name, which says nothing about who served the call.
+PROVIDER_IDS = {
+    "aws.bedrock": "aws", "bedrock": "aws", "bedrock_converse": "aws", "amazon_bedrock": "aws", "sagemaker": "aws",
+    "azure_ai": "azure", "azure_openai": "azure", "azure-openai": "azure", "azure.ai.openai": "azure",
+    "azure.ai.inference": "azure", "az.ai.openai": "azure", "az.ai.inference": "azure", "azure_text": "azure",
+    "fireworks_ai": "fireworks", "fireworks-ai": "fireworks",
+    "gcp.gemini": "google", "gcp.gen_ai": "google", "gcp.vertex_ai": "google", "gemini": "google",
+    "vertex_ai": "google", "vertex_ai_beta": "google", "vertexai": "google", "google_genai": "google",
+    "kimi": "moonshotai", "moonshot": "moonshotai", "voyage": "voyageai", "z.ai": "zai", "z-ai": "zai",
+    "mistral_ai": "mistral", "mistralai": "mistral", "codestral": "mistral",
+    "together_ai": "together", "together-ai": "together", "togetherai": "together",
+    "text-completion-openai": "openai", "openai_chat": "openai", "openai_responses": "openai",
+    "x_ai": "x-ai", "xai": "x-ai", "grok": "x-ai",
+    "litellm": None, "litellm_proxy": None,
+}  # fmt: skip
+
+# What prices a class in genai-prices: its own price key, else that of its nearest priced ancestor in the unit registry.
+PRICE_KEYS = {
+    "input": ("input_mtok",),
+    "cache_read": ("cache_read_mtok", "input_mtok"),
+    "cache_write_5m": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
+    "cache_write_1h": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
+    "cache_write_other": ("cache_write_mtok", "input_mtok"),
+    "output": ("output_mtok",),
+    "web_search": ("web_searches_kcount",),
+}
+PICO_PER_UNIT = {"mtok": 10**6, "kcount": 10**9}  # 1e12 pico-USD over the units that a catalogue price is for
+STANDARD_TIERS = (None, "default", "standard", "auto", "on_demand")  # a service tier that asks for no price of its own
+
+
+def catalogue_rates(refs: pl.DataFrame) -> pl.DataFrame:
+    """PRICE_BOOK rows of each of `refs` (PRICE_REFS) as the installed genai-prices snapshot states them, for all time.
+
+    No network, no clock. A model that the catalogue does not know, or knows without any price, has no rows: it is
+    unpriced, not free. `recorded_at` and `superseded_at` are null here, price_book.revise fills them in.
+    """
+    from genai_prices import __version__  # costs 0.1 s, so only when prices are asked for
+    from genai_prices.data_snapshot import get_snapshot
+
+    snapshot, source = get_snapshot(), f"genai-prices {__version__}"
+    rows = [row for ref in refs.iter_rows(named=True) for row in _catalogue_rows(snapshot, ref, source)]
+    return pl.DataFrame(rows, schema=PRICE_BOOK, orient="row")
+
+
+def _catalogue_rows(snapshot, ref: dict, source: str) -> Iterator[dict]:
+    found = _find_model(snapshot, ref["provider"], ref["model"])
+    if found is None:
+        return
+    provider, model, name = found
+    is_own = any(model is own for own in provider.models)
+    status = _match_status(model, name) if is_own else "fallback_provider"
+    owner = provider if is_own else next(p for p in snapshot.providers if any(model is own for own in p.models))
+    # genai-prices applies a request's context only to a provider's own models
+    context = _price_context(ref) if is_own else {}
+    cells = list(_cells(model, context, ref, status))
+    for token_class in TOKEN_CLASSES:
+        dated = [(start, end, tuple(merged(_of_class(windows, token_class)))) for start, end, windows in cells]
+        for start, end, windows in merged(dated):
+            for day_from, day_to, tiers in windows:
+                for above, rate, rate_status, note in tiers or ():
+                    yield {
+                        **{name: ref[name] for name in PRICE_REFS}, "token_class": token_class, "context_above": above,
+                        "day_second_from": day_from, "day_second_to": day_to, "valid_from": start, "valid_to": end,
+                        "rate_pico": rate, "price_status": rate_status, "source": source + note,
+                        "source_url": (owner.pricing_urls or [None])[0],
+                    }  # fmt: skip
+
+
+def _of_class(windows: list, token_class: str) -> list:
+    return [(start, end, by_class and by_class[token_class]) for start, end, by_class in windows]
+
+
+def _find_model(snapshot, provider: str | None, model: str | None):
+    """(provider, model, the name it was found by), or None where genai-prices knows no such model."""
+    known = {p.id for p in snapshot.providers}
+    for provider_id, name in _names_to_try(provider, model or "", known):
+        try:
+            return *snapshot.find_provider_model(name, None, provider_id, None), name
+        except LookupError:
+            continue
+    return None
+
+
+def _names_to_try(provider: str | None, model: str, known: set[str]) -> Iterator[tuple[str | None, str]]:
+    """Whom to ask for which model: LiteLLM writes the provider in front of it ("openai/gpt-5.2")."""
+    provider_id = _provider_id(provider)
+    prefix, _, rest = model.partition("/")
+    prefix_id = _provider_id(prefix)
+    names_provider = bool(rest) and (prefix_id is None or prefix_id in known)
+    if provider_id is not None:
+        yield provider_id, model
+        if names_provider and prefix_id in (provider_id, None):
+            yield provider_id, rest
+    elif names_provider and prefix_id is None:
+        yield from _names_to_try(None, rest, known)
+    else:
+        yield (prefix_id, rest) if names_provider else (None, model)
+
+
+def _provider_id(provider: str | None) -> str | None:
+    key = (provider or "").strip().lower()
+    return PROVIDER_IDS.get(key, key) or None
+
+
+def _match_status(model, name: str) -> str:
+    # without hyphens, since genai-prices also looks a compact date (-20251211) up as -2025-12-11
+    texts = {text.lower().replace("-", "") for text in (model.id, *_equality_texts(model.match))}
+    return "exact" if name.lower().replace("-", "") in texts else "prefix_match"
+
+
+def _equality_texts(clause) -> list[str]:
+    if hasattr(clause, "equals"):
+        return [clause.equals]
+    parts = getattr(clause, "or_", None) or getattr(clause, "and_", None) or ()
+    return [text for part in parts for text in _equality_texts(part)]
+
+
+def _price_context(ref: dict) -> dict[str, str]:
+    """What the ref says, in the words of genai-prices' price variants (their values are lower case)."""
+    tier = (ref["service_tier"] or "").lower()
+    context = {"service_tier": tier, "speed": tier} if tier else {}
+    if ref["is_batch"] or tier == "batch":
+        context["processing"] = "batch"
+    if ref["region"]:
+        context["route"] = ref["region"].lower()
+    return context
+
+
+def _cells(model, context: dict, ref: dict, status: str) -> Iterator[tuple]:
+    """(valid_from, valid_to, windows) of a model; windows: [(second from, second to, tiers by class or None)]."""
+    conditions = list(model.prices) if isinstance(model.prices, list) else []
+    conditions += (model.price_variants or []) if context else []
+    constraints = [condition.constraint for condition in conditions]
+    days = sorted({c.start_date for c in constraints if hasattr(c, "start_date")})
+    edges = {_utc_second(at) for c in constraints if hasattr(c, "start_time") for at in (c.start_time, c.end_time)}
+    day_edges = sorted({0, 86_400, *edges})
+    for start, end in spans([None, *days, None]):
+        midnight = datetime.combine(start or date(1970, 1, 1), time(), UTC)
+        windows = []
+        for day_from, day_to in spans(day_edges):
+            at = midnight + timedelta(seconds=day_from)
+            missing = _not_in_catalogue(model, context, ref, at)
+            rates = _rates(model.get_prices(at, context or None), status, missing)
+            windows.append((day_from, day_to, rates))
+        yield midnight if start else None, datetime.combine(end, time(), UTC) if end else None, windows
+
+
+def _utc_second(at: time) -> int:
+    offset = at.utcoffset() or timedelta()
+    return (at.hour * 3600 + at.minute * 60 + at.second - int(offset.total_seconds())) % 86_400
+
+
+def _not_in_catalogue(model, context: dict, ref: dict, at: datetime) -> str:
+    """A note where the call was a batch or of a special tier and genai-prices gives it the standard price."""
+    tier = (ref["service_tier"] or "").lower() or None
+    asked = "batch" if ref["is_batch"] or tier == "batch" else tier
+    if asked in STANDARD_TIERS:
+        return ""
+    for variant in model.price_variants or ():
+        is_met = all(context.get(key) == value for key, value in variant.when.items())
+        if is_met and (variant.constraint is None or variant.constraint.active(at)):
+            return ""
+    return f", standard rate (no {asked} price)"
+
+
+def _rates(prices, status: str, note: str) -> dict[str, tuple] | None:
+    """(context_above, rate_pico, price_status, note) tiers by token class; None: the model carries no price at all."""
+    if not any(price is not None for price in vars(prices).values()):
+        return None
+    # The fee is not a token's: a price without it would be far too low, so the model is known and without a rate.
+    fee_note = ", without rate: it bills a fee for each request" if prices.requests_kcount is not None else ""
+    keys = {name: _price_key(prices, keys) for name, keys in PRICE_KEYS.items()}
+    tiers = {name: {0: None} if fee_note else _tiers(prices, key) for name, key in keys.items()}
+    known = [price for by_context in tiers.values() for price in by_context.values() if price is not None]
+    status = "free" if known and not any(known) else status
+    notes = {name: _stand_in(name, key) + note + fee_note for name, key in keys.items()}
+    return {
+        name: tuple((above, *_integer_rate(price, status, notes[name])) for above, price in by_context.items())
+        for name, by_context in tiers.items()
+    }
+
+
+def _price_key(prices, keys: tuple[str, ...]) -> str:
+    """The first of `keys` that has a price, else the last of them."""
+    return next((key for key in keys if getattr(prices, key) is not None), keys[-1])
+
+
+def _stand_in(token_class: str, key: str) -> str:
+    """A note where the catalogue has no price of the class itself, which is what a contract's input rate replaces."""
+    if key == PRICE_KEYS[token_class][0]:
+        return ""
+    return AS_INPUT if key == "input_mtok" else ", as cache_write"
+
+
+def _tiers(prices, key: str) -> dict[int, Decimal | None]:
+    """Pico-USD per unit by the context above which it holds."""
+    price, scale = getattr(prices, key), PICO_PER_UNIT[key.rsplit("_", 1)[1]]
+    if price is None:
+        return {0: None}
+    if isinstance(price, Decimal):
+        return {0: price * scale}
+    return {0: price.base * scale, **{tier.start: tier.price * scale for tier in price.tiers}}
+
+
+def _integer_rate(price: Decimal | None, status: str, note: str) -> tuple[int | None, str, str]:
+    if price is None:
+        return None, status, note
+    rate = int(price.to_integral_value(ROUND_HALF_EVEN))
+    return rate, status, note if rate == price else note + ", rounded to 1e-12"

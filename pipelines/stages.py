@@ -1,0 +1,189 @@
+"""The corridor: ingest, build, report. Each calls the rooms in the order of the walk and computes nothing itself."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines import ledger, log_files, price_file, price_sources, revenue_file, warehouse
+from pipelines.draft import Draft
+from pipelines.intake import Intake, Reading, Report
+from pipelines.ledger import Ledger
+from pipelines.log_files import LogFile
+from pipelines.new_lines import Taking
+from pipelines.reader import Read, Reader
+from pipelines.settings import Settings, UserError
+from transforms import attribution, outcomes, price_book, scenarios, schemas, settlement, shapes
+from transforms.shapes import mapping
+from transforms.shapes.shape import Shape
+
+Advance = Callable[[int, int], None]
+
+
+def _no_progress(byte_count: int, line_count: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class IngestSummary:
+    """What one ingest did: `version` is the ledger's now, `is_new` whether this run made it."""
+
+    version: int
+    is_new: bool
+    line_count: int
+    call_count: int
+    report: Report = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    catalogue: Path
+    is_new: bool
+
+
+def ingest(settings: Settings, advance: Advance = _no_progress, announce: Callable[[int], None] = lambda _: None) -> IngestSummary:
+    """Takes what is new in the logs and outcome files into the ledger, in one commit. `announce` is told the bytes to
+    look at. Raises UserError, LedgerBusy."""
+    inputs = [path for path in (settings.revenue, settings.prices, *settings.outcomes) if path]
+    with ledger.opened(settings.data) as store:
+        manifest = store.manifest
+        logs = _changed(store, log_files.find(settings.logs, excluded=inputs))
+        outcome_files = _changed(store, log_files.find([str(path) for path in settings.outcomes]))
+        announce(sum(file.size for file in logs + outcome_files))
+        store.keep_inputs({"revenue": settings.revenue, "prices": settings.prices})
+        run_id, scanned_ns = manifest.start_run("ingest"), time.time_ns()
+        draft = Draft(store.staging, settlement.settle)
+        reader = Reader(store.staging)
+        try:
+            intake = Intake(reader, draft, manifest.next_content_id(), advance)
+            intake.read(logs, "calls", manifest.known("calls"), _call_readings(settings, draft))
+            intake.read(outcome_files, "outcomes", manifest.known("outcomes"), _outcome_readings(settings, draft))
+            summary = _commit(store, run_id, draft, intake.report)
+            manifest.remember(intake.report.settled(logs + outcome_files), scanned_ns)
+        except BaseException:
+            manifest.end_run(run_id, "failed")
+            raise
+        finally:
+            reader.close()
+    return summary
+
+
+def _changed(store: Ledger, files: list[LogFile]) -> list[LogFile]:
+    return [file for file in files if not store.manifest.is_unchanged(file)]
+
+
+def _commit(store: Ledger, run_id: int, draft: Draft, report: Report) -> IngestSummary:
+    replaced = store.settle_with_ledger(draft)
+    lines = sum(taking.line_count for taking in report.taken)
+    calls = sum(file.row_count for file in draft.files if file.kind == "ledger") - store.row_count(replaced)
+    version = store.commit(run_id, draft, replaced, report.taken) if report.taken else store.manifest.version()
+    store.manifest.end_run(run_id, "done", version=version, line_count=lines, call_count=calls)
+    return IngestSummary(version, bool(report.taken), lines, calls, report)
+
+
+def _call_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
+    """Chooses how a log is read: as the shape that is named, else by the user's mappings, else by the known shapes."""
+    rules = attribution.rules_from(settings.attribution)
+    mapped = [mapping.shape_from(name, table) for name, table in settings.log_mappings.items()]
+    known = [*mapped, *shapes.ORDER]
+    readings = {shape.name: _call_reading(shape, rules, draft) for shape in known}
+    if settings.shape and settings.shape not in readings:
+        raise UserError(f"--shape {settings.shape}: no such shape; known are {', '.join(sorted(readings))}")
+
+    def choose(records: list[dict]) -> Reading | None:
+        if settings.shape:
+            return readings[settings.shape]
+        shape = shapes.recognise(records, known)
+        return readings[shape.name] if shape else None
+
+    return choose
+
+
+def _call_reading(shape: Shape, rules: Any, draft: Draft) -> Reading:
+    def take(read: Read, takings: dict[int, Taking]) -> None:
+        told = attribution.attribute(shape.calls(read.lines), rules)
+        calls, rejects = settlement.by_verdict(told)
+        calls = settlement.with_action(calls)
+        draft.add("ledger", settlement.keyed(calls))
+        draft.add("outcomes", outcomes.told_inline(calls))
+        draft.add("quarantine", pl.concat([read.quarantine, rejects]))
+        _count_lines(takings, read, settlement.line_tallies(told, calls, rejects, read.quarantine))
+
+    return Reading(shape.name, {path: path for path in shape.fields} | attribution.fields(rules, shape.name), take)
+
+
+def _outcome_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
+    known = [*(mapping.outcomes_from(n, table) for n, table in settings.outcome_mappings.items()), outcomes.SHAPE]
+    readings = {shape.name: _outcome_reading(shape, draft) for shape in known}
+
+    def choose(records: list[dict]) -> Reading | None:
+        shape = shapes.recognise(records, known)
+        return readings[shape.name] if shape else None
+
+    return choose
+
+
+def _outcome_reading(shape: Shape, draft: Draft) -> Reading:
+    def take(read: Read, takings: dict[int, Taking]) -> None:
+        told = shape.calls(read.lines)
+        rows, rejects = settlement.by_verdict(told)
+        draft.add("outcomes", schemas.conform(rows, schemas.OUTCOMES))
+        draft.add("quarantine", pl.concat([read.quarantine, rejects]))
+        _count_lines(takings, read, settlement.line_tallies(told, rows, rejects, read.quarantine))
+
+    return Reading(shape.name, {path: path for path in shape.fields}, take)
+
+
+def _count_lines(takings: dict[int, Taking], read: Read, tallies: pl.DataFrame) -> None:
+    """Adds to each taking's balance: lines = call lines + other + quarantined + blank."""
+    for content_id, *numbers in tallies.iter_rows():
+        _add(takings[content_id], dict(zip(tallies.columns[1:], numbers, strict=True)))
+    for content_id, blank in read.blank.items():
+        _add(takings[content_id], {"blank_line_count": blank})
+
+
+def _add(taking: Taking, counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        taking.counts[name] = taking.counts.get(name, 0) + count
+
+
+def build(settings: Settings) -> BuildSummary:
+    """Prices the ledger and publishes the warehouse, unless the last one was made of the same. Raises UserError,
+    LedgerBusy, warehouse.CheckFailed."""
+    chosen = [scenarios.parse(text) for text in settings.scenarios]
+    with ledger.opened(settings.data) as store:
+        store.keep_inputs({"revenue": settings.revenue, "prices": settings.prices})
+        link = store.data / "warehouse.duckdb"
+        made_of = store.build_inputs([scenario.name for scenario in chosen])
+        if store.manifest.last_build() == made_of and link.exists():
+            return BuildSummary(link, False)
+        run_id = store.manifest.start_run("build")
+        refs = warehouse.distinct_price_refs(store.paths("ledger"))
+        contract = store.kept_input("prices", price_file.read_price_file, schemas.PRICE_BOOK)
+        rows = price_book.applicable(contract, price_sources.catalogue_rates(refs), refs)
+        book = price_book.revise(store.price_history(), rows, datetime.now(UTC))
+        store.keep_price_history(book)
+        cards = price_book.rate_cards(price_book.current(book), refs)
+        book_hash = price_book.book_hash(book)
+        store.manifest.end_run(run_id, "done", version=store.manifest.version(), price_book_hash=book_hash)
+        inputs = warehouse.Inputs(
+            ledger_files=store.paths("ledger"),
+            outcome_files=store.paths("outcomes"),
+            quarantine_files=store.paths("quarantine"),
+            contents=store.manifest.frame("content", warehouse.CONTENTS),
+            price_book=book,
+            rate_cards=cards,
+            scenario_rates=scenarios.scenario_rates(cards, chosen),
+            revenue=store.kept_input("revenue", revenue_file.read_revenue_file, schemas.REVENUE),
+            runs=store.manifest.frame("run", warehouse.RUNS),
+            settings={"price_book_hash": book_hash, "ledger_version": str(store.manifest.version())},
+        )
+        path = store.next_catalogue()
+        warehouse.build(inputs, path, temp_directory=store.staging)
+        warehouse.publish(path, link)
+        store.manifest.record_build(made_of, path.name)
+    return BuildSummary(link, True)

@@ -1,0 +1,312 @@
+"""The published catalogue: one read-only DuckDB file with views over the ledger's Parquet and small tables above it.
+
+What a table means is in `sql/models`, one SELECT per file; this module binds the sources that they name, runs them in
+order, runs `sql/checks`, and swaps the finished file in. Readers keep the file that they have open.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipelines.settings import UserError
+from transforms import schemas
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+
+# In build order. A view is read through to the ledger: nothing of the ledger's size is copied but the usage cube.
+VIEWS = ("calls", "outcomes", "actions", "quarantine", "price_book", "revenue", "runs", "about")
+TABLES = (
+    "usage_cube",
+    "tokens_per_action",
+    "cost_per_outcome",
+    "unit_economics",
+    "revenue_by_group",
+    "scenario_comparison",
+    "scenario_by_dimension",
+    "unpriced",
+    "files",
+    "possible_duplicates",
+)
+# Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
+KEPT_DURING_BUILD = ("outcomes", "actions")
+
+CONTENTS = {
+    "content_id": pl.Int64,
+    "path": pl.String,
+    "kind": pl.String,  # calls, outcomes
+    "shape": pl.String,
+    "line_count": pl.Int64,
+    "call_line_count": pl.Int64,  # lines that told of at least one call
+    "other_line_count": pl.Int64,
+    "blank_line_count": pl.Int64,
+    "quarantined_line_count": pl.Int64,
+    "byte_count": pl.Int64,
+    "first_seen_at": schemas.INSTANT,
+    "last_taken_at": schemas.INSTANT,
+}
+RUNS = {
+    "run_id": pl.String,
+    "kind": pl.String,
+    "started_at": schemas.INSTANT,
+    "ended_at": schemas.INSTANT,
+    "status": pl.String,
+    "version": pl.Int64,
+    "price_book_hash": pl.String,
+    "line_count": pl.Int64,
+    "call_count": pl.Int64,
+}
+SETTINGS = {"key": pl.String, "value": pl.String}
+
+TABLE_SOURCES = {
+    "contents": CONTENTS,
+    "price_book": schemas.PRICE_BOOK,
+    "rate_cards": schemas.RATE_CARDS,
+    "scenario_rates": schemas.SCENARIO_RATES,
+    "revenue": schemas.REVENUE,
+    "runs": RUNS,
+}
+FILE_SOURCES = {"ledger": schemas.LEDGER, "outcomes": schemas.OUTCOMES, "quarantine": schemas.QUARANTINE}
+
+SQL_TYPES = {
+    pl.String: "varchar",
+    pl.Int32: "integer",
+    pl.Int64: "bigint",
+    pl.Int128: "hugeint",
+    pl.UInt64: "ubigint",
+    pl.Float64: "double",
+    pl.Boolean: "boolean",
+    pl.Date: "date",
+    schemas.INSTANT: "timestamp with time zone",
+}
+
+
+class _ArrowStream:
+    """A frame that shows DuckDB nothing but its Arrow stream: for a polars frame as such it would import pyarrow."""
+
+    def __init__(self, frame: pl.DataFrame):
+        self.frame = frame
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.frame.__arrow_c_stream__(requested_schema)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that a build reads; file lists are absolute paths of live Parquet files and may be empty."""
+
+    ledger_files: list[str]
+    outcome_files: list[str]
+    quarantine_files: list[str]
+    contents: pl.DataFrame
+    price_book: pl.DataFrame
+    rate_cards: pl.DataFrame
+    scenario_rates: pl.DataFrame
+    revenue: pl.DataFrame
+    runs: pl.DataFrame
+    settings: dict[str, str]
+
+
+class CheckFailed(Exception):
+    """A query of `sql/checks` returned rows, so the catalogue was not published."""
+
+
+def distinct_price_refs(ledger_files: list[str]) -> pl.DataFrame:
+    """What a price is asked for: schemas.PRICE_REFS, one row for each distinct combination in the ledger."""
+    columns = ", ".join(schemas.PRICE_REFS)
+    with connect() as connection:
+        connection.execute("create schema source")
+        _bind_files(connection, "ledger", ledger_files)
+        return frame_of(connection, f"select distinct {columns} from source.ledger order by all")
+
+
+def build(inputs: Inputs, path: Path, memory_limit: str = "700MB", temp_directory: Path | None = None) -> None:
+    """Write a complete catalogue to `path`; raises CheckFailed, and leaves no file, when a check returns rows.
+
+    `temp_directory` takes what does not fit `memory_limit`; by default a folder beside `path`, removed by DuckDB.
+    """
+    unfinished = path.with_name(path.name + ".building")
+    for leftover in (unfinished, Path(f"{unfinished}.wal")):
+        leftover.unlink(missing_ok=True)
+    config = {
+        "memory_limit": memory_limit,
+        "temp_directory": str(temp_directory or f"{path}.tmp"),
+        # So that older clients open the file.
+        "storage_compatibility_version": "v1.0.0",
+        "preserve_insertion_order": False,
+    }
+    try:
+        with connect(unfinished, **config) as connection:
+            fill(connection, inputs)
+            run_checks(connection)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def fill(connection: duckdb.DuckDBPyConnection, inputs: Inputs) -> None:
+    """Bind the sources and make every view and table of `sql/models` in the connection's database."""
+    connection.execute("create schema source")
+    for name, files in _files_by_source(inputs).items():
+        _bind_files(connection, name, files)
+    for name, schema in TABLE_SOURCES.items():
+        load_table(connection, name, getattr(inputs, name), schema)
+    settings = pl.DataFrame({"key": inputs.settings.keys(), "value": inputs.settings.values()}, schema=SETTINGS)
+    load_table(connection, "settings", settings, SETTINGS)
+    # The only files that a reader of the catalogue may touch, see query().
+    paths = pl.DataFrame({"path": [file for files in _files_by_source(inputs).values() for file in files]}, schema={"path": pl.String})
+    load_table(connection, "parquet_files", paths, {"path": pl.String})
+    make_models(connection)
+
+
+def make_models(connection: duckdb.DuckDBPyConnection) -> None:
+    """Run macros and models over the schema `source`, with their comments."""
+    connection.execute((SQL / "macros.sql").read_text())
+    for name in VIEWS:
+        connection.execute(f"create view {name} as {model_sql(name)}")
+    for name in KEPT_DURING_BUILD:
+        # A temporary table hides the view of its name until the connection closes.
+        connection.execute(f"create temporary table {name} as from main.{name}")
+    for name in TABLES:
+        connection.execute(f"create table {name} as {model_sql(name)}")
+    database = connection.sql("select current_database()").fetchall()[0][0]
+    for name in VIEWS + TABLES:
+        grain, columns = model_header(name)
+        place = f"{_identifier(database)}.main.{name}"
+        connection.execute(f"comment on {'view' if name in VIEWS else 'table'} {place} is {_literal(grain)}")
+        for column, meaning in columns.items():
+            connection.execute(f"comment on column {place}.{column} is {_literal(meaning)}")
+
+
+def run_checks(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise CheckFailed for the first query of `sql/checks` that returns rows."""
+    for check in sorted((SQL / "checks").glob("*.sql")):
+        failing = frame_of(connection, check.read_text())
+        if failing.height:
+            sample = "; ".join(str(row) for row in failing.head(3).to_dicts())
+            raise CheckFailed(f"sql/checks/{check.name}: {failing.height} failing rows, the first: {sample}")
+
+
+def publish(path: Path, link: Path) -> None:
+    """Make `link` a symlink to the catalogue at `path`, durably and in one step; open readers keep what they have."""
+    _sync(path)
+    path.chmod(0o444)
+    _sync(path.parent)
+    new_link = link.with_name(f".{link.name}.new")
+    new_link.unlink(missing_ok=True)
+    new_link.symlink_to(os.path.relpath(path, link.parent))
+    os.replace(new_link, link)
+    _sync(link.parent)
+
+
+def query(link: Path, sql: str) -> pl.DataFrame:
+    """Rows of one SELECT over the published catalogue; anything that could write, or read another file, is refused."""
+    if not link.exists():
+        raise UserError(f"{link}: nothing is published yet; run `tokenspread build` first")
+    try:
+        statements = duckdb.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise UserError("only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) at a time can be run on the published tables")
+        with _connect_sandboxed(link) as connection:
+            _refuse_writes(connection, sql)
+            return frame_of(connection, sql)
+    except duckdb.Error as error:
+        raise UserError(f"the query failed: {error}") from error
+
+
+def model_sql(name: str) -> str:
+    return (SQL / "models" / f"{name}.sql").read_text()
+
+
+def model_header(name: str) -> tuple[str, dict[str, str]]:
+    """Grain sentence and {column: meaning} of a model, from the comment lines at its top."""
+    lines = [line[3:] for line in model_sql(name).splitlines() if line.startswith("-- ")]
+    columns = (line.split(" | ", 1) for line in lines if " | " in line)
+    return lines[0], dict(columns)
+
+
+def connect(path: Path | str = ":memory:", read_only: bool = False, **config) -> duckdb.DuckDBPyConnection:
+    """A connection whose answers depend on nothing around it: no progress bar in the output, UTC, no Python variables."""
+    # Without this setting a query could name this process's Python variables as tables.
+    config["python_enable_replacements"] = False
+    connection = duckdb.connect(str(path), read_only=read_only, config=config)
+    connection.execute("set enable_progress_bar = false; set TimeZone = 'UTC'")
+    return connection
+
+
+def _connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
+    # resolve(): DuckDB shares one instance per path within a process, and the link's target changes.
+    connection = connect(link.resolve(), read_only=True)
+    files = [row[0] for row in connection.sql("select path from source.parquet_files").fetchall()]
+    allowed = _literal_list(sorted({*files, *map(_glob_escaped, files)}))
+    connection.execute(f"set allowed_paths = {allowed}")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def _refuse_writes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    # DuckDB 2.0 runs COPY ... TO inside a WITH of a SELECT, and the ledger's own files are allowed paths.
+    plan = json.loads(connection.sql(f"explain (format json) {sql}").fetchall()[0][1])
+    if re.search(r'"name": "[A-Z_]*COPY', json.dumps(plan)):
+        raise UserError("the published tables are read-only: a query cannot COPY to a file")
+
+
+def frame_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
+    """The rows of one SELECT; money as Decimal, sums of tokens as Int128."""
+    frame = pl.DataFrame(connection.sql(sql))
+    # Arrow has no 128-bit integer: HUGEINT crosses as a decimal without decimals.
+    return frame.with_columns(pl.col(pl.Decimal(38, 0)).cast(pl.Int128))
+
+
+def _files_by_source(inputs: Inputs) -> dict[str, list[str]]:
+    return {"ledger": inputs.ledger_files, "outcomes": inputs.outcome_files, "quarantine": inputs.quarantine_files}
+
+
+def _bind_files(connection: duckdb.DuckDBPyConnection, name: str, files: list[str]) -> None:
+    schema = FILE_SOURCES[name]
+    columns = ", ".join(f"{column}::{SQL_TYPES[dtype]} as {column}" for column, dtype in schema.items())
+    if files:
+        rows = f"read_parquet({_literal_list(map(_glob_escaped, files))}, hive_partitioning = false)"
+    else:
+        rows = "(select " + ", ".join(f"null as {column}" for column in schema) + " where false)"
+    connection.execute(f"create view source.{name} as select {columns} from {rows}")
+
+
+def load_table(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame, schema: dict) -> None:
+    """Make table source.`name` of `schema` from a frame that conforms to it."""
+    columns = ", ".join(f"{column} {SQL_TYPES[dtype]}" for column, dtype in schema.items())
+    connection.execute(f"create table source.{name} ({columns})")
+    wide = [pl.col(column).cast(pl.Decimal(38, 0)) for column, dtype in schema.items() if dtype == pl.Int128]
+    connection.register("loading", _ArrowStream(schemas.conform(frame, schema).with_columns(wide)))
+    connection.execute(f"insert into source.{name} by name from loading")
+    connection.unregister("loading")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _glob_escaped(path: str) -> str:
+    # read_parquet expands patterns; within brackets each of these characters stands for itself.
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _literal_list(texts) -> str:
+    return "[" + ", ".join(map(_literal, texts)) + "]"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

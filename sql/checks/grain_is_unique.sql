@@ -1,0 +1,29 @@
+-- No table has two rows of its grain.
+with grains as (
+    select 'outcomes' as table_name, count(*) as row_count
+    from outcomes
+    where action_id is not null
+    group by action_id, outcome
+    union all
+    select 'actions', count(*) from actions group by action_id, feature, user_id, customer_id
+    union all
+    select 'tokens_per_action', count(*) from tokens_per_action group by feature, user_id
+    union all
+    select 'cost_per_outcome', count(*) from cost_per_outcome group by feature, user_id, outcome
+    union all
+    select 'unit_economics', count(*) from unit_economics group by dimension, name
+    union all
+    select 'revenue_by_group', count(*) from revenue_by_group group by feature, user_id, customer_id
+    union all
+    select 'scenario_comparison', count(*) from scenario_comparison group by feature, user_id, scenario
+    union all
+    select 'scenario_by_dimension', count(*) from scenario_by_dimension group by dimension, name, scenario
+    union all
+    select 'unpriced', count(*) from unpriced group by provider, model, price_status, token_class
+    union all
+    select 'files', count(*) from files group by content_id
+)
+
+select *
+from grains
+where row_count > 1

@@ -1,0 +1,58 @@
+-- What more than one model needs. Money is counted in integers: pico-USD (1e-12 USD) in a HUGEINT, atto-USD (1e-18 USD) for
+-- scenarios. DuckDB divides decimals as floating point, so every quotient of money goes through divide_half_even.
+
+-- Integer pico-USD as USD. Whole dollars and the rest are cast apart, because one product would overflow on absurd counts.
+create or replace macro usd_from_pico(pico) as
+    (pico::hugeint // 1000000000000::hugeint)::decimal(38, 12)
+    + (pico::hugeint % 1000000000000::hugeint)::decimal(12, 0) * 0.000000000001::decimal(12, 12);
+
+-- Integer atto-USD as USD, exact to its last digit, so that every grouping of a scenario adds up.
+create or replace macro usd_from_atto(atto) as
+    (atto::hugeint // 1000000000000000000::hugeint)::decimal(38, 18)
+    + (atto::hugeint % 1000000000000000000::hugeint)::decimal(18, 0) * 0.000000000000000001::decimal(18, 18);
+
+-- The integer nearest to amount / divisor, a half going to the even neighbour; null for an unknown or no divisor (> 0).
+create or replace macro divide_half_even(amount, divisor) as
+    amount::hugeint // nullif(divisor::hugeint, 0)
+    + case
+        when 2 * abs(amount::hugeint % nullif(divisor::hugeint, 0)) > divisor::hugeint then sign(amount::hugeint)::hugeint
+        when
+            2 * abs(amount::hugeint % nullif(divisor::hugeint, 0)) = divisor::hugeint
+            and (amount::hugeint // nullif(divisor::hugeint, 0)) % 2 <> 0
+            then sign(amount::hugeint)::hugeint
+        else 0::hugeint
+    end;
+
+-- Input that was neither read from a cache nor written to one. A part that is null was not told of: the provider bills it
+-- as plain input, so it counts as none here. Null when the input itself is unknown, negative when the parts exceed it.
+create or replace macro uncached_input(
+    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_write_other_tokens
+) as
+    input_tokens::hugeint
+    - coalesce(cache_read_tokens, 0)::hugeint
+    - coalesce(cache_write_5m_tokens, 0)::hugeint
+    - coalesce(cache_write_1h_tokens, 0)::hugeint
+    - coalesce(cache_write_other_tokens, 0)::hugeint;
+
+-- A class that was not used costs nothing even where it has no rate; a used class without a rate has an unknown cost.
+create or replace macro class_cost(quantity, rate) as
+    case when coalesce(quantity, 0) = 0 then 0::hugeint else quantity::hugeint * rate::hugeint end;
+
+-- THE cost formula: disjoint classes times their rates, in the unit of the rates (pico or atto); null when a part is unknown.
+create or replace macro cost_of(
+    uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_write_other_tokens,
+    output_tokens, web_search_count,
+    input_rate, cache_read_rate, cache_write_5m_rate, cache_write_1h_rate, cache_write_other_rate,
+    output_rate, web_search_rate
+) as
+    class_cost(uncached_input_tokens, input_rate)
+    + class_cost(cache_read_tokens, cache_read_rate)
+    + class_cost(cache_write_5m_tokens, cache_write_5m_rate)
+    + class_cost(cache_write_1h_tokens, cache_write_1h_rate)
+    + class_cost(cache_write_other_tokens, cache_write_other_rate)
+    + class_cost(output_tokens, output_rate)
+    + class_cost(web_search_count, web_search_rate);
+
+-- Second of the UTC day of an instant, 0 to 86399, whatever the session's time zone; also right before 1970.
+create or replace macro utc_day_second(instant) as
+    ((epoch_us(instant) // 1000000) % 86400 + 86400) % 86400;

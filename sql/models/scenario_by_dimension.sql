@@ -1,0 +1,162 @@
+-- one row per dimension (all, feature, user, customer, model, day), name in it and scenario
+-- dimension | all, feature, user, customer, model or day
+-- name | the feature, user, ... or unattributed; provider/model; the UTC date, or unknown; all
+-- scenario | actual, or the change of prices by its name
+-- scenario_order | order of the scenarios; 0: actual
+-- action_count | actions with a call in the row
+-- success_count | actions whose latest outcome is a success
+-- cost_usd | cost of the same calls at the scenario's rates; null: none is priced
+-- cost_per_action_usd | cost_usd over all actions
+-- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
+-- revenue_usd | revenue that can be told for exactly this group; null: none was given for it, or it cannot be split by model or day
+-- margin_usd | revenue_usd less cost_usd
+-- margin_share | margin_usd over revenue_usd
+-- survives | whether margin_usd is at least zero
+-- break_even_change_share | how far all prices may rise from actual until the margin is zero (0.5: by half); negative: they must fall
+-- unpriced_call_count | calls without a cost in the scenario, missing in its cost
+with named_cells as (
+    select
+        * replace (
+            coalesce(feature, 'unattributed') as feature,
+            concat_ws('/', provider, coalesce(model, 'unknown')) as model,
+            coalesce(day::varchar, 'unknown') as day
+        ),
+        coalesce(user_id, 'unattributed') as user_name,
+        coalesce(customer_id, 'unattributed') as customer,
+        price_status = 'not_billed' as is_free_of_charge,
+        is_success is not null as is_labelled,
+    from usage_cube
+),
+
+cells as (
+    -- One pass over the cube: rates depend on the card alone.
+    select
+        case
+            when grouping(feature) = 0 then 'feature'
+            when grouping(user_name) = 0 then 'user'
+            when grouping(customer) = 0 then 'customer'
+            when grouping(model) = 0 then 'model'
+            when grouping(day) = 0 then 'day'
+            else 'all'
+        end as dimension,
+        coalesce(feature, user_name, customer, model, day, 'all') as name,
+        card_id,
+        is_free_of_charge,
+        is_labelled,
+        sum(call_count) as call_count,
+        sum(uncached_input_tokens) as uncached_input_tokens,
+        sum(cache_read_tokens) as cache_read_tokens,
+        sum(cache_write_5m_tokens) as cache_write_5m_tokens,
+        sum(cache_write_1h_tokens) as cache_write_1h_tokens,
+        sum(cache_write_other_tokens) as cache_write_other_tokens,
+        sum(output_tokens) as output_tokens,
+        sum(web_search_count) as web_search_count,
+    from named_cells
+    group by grouping sets (
+        (card_id, is_free_of_charge, is_labelled, feature),
+        (card_id, is_free_of_charge, is_labelled, user_name),
+        (card_id, is_free_of_charge, is_labelled, customer),
+        (card_id, is_free_of_charge, is_labelled, model),
+        (card_id, is_free_of_charge, is_labelled, day),
+        (card_id, is_free_of_charge, is_labelled)
+    )
+),
+
+scenarios as (
+    select distinct
+        scenario,
+        scenario_order,
+    from source.scenario_rates
+),
+
+cell_costs as (
+    select
+        cells.dimension,
+        cells.name,
+        cells.is_labelled,
+        cells.call_count,
+        scenarios.scenario,
+        scenarios.scenario_order,
+        case
+            when cells.is_free_of_charge then 0::hugeint
+            when cells.card_id is not null then cost_of(
+                cells.uncached_input_tokens, cells.cache_read_tokens, cells.cache_write_5m_tokens,
+                cells.cache_write_1h_tokens, cells.cache_write_other_tokens, cells.output_tokens, cells.web_search_count,
+                rates.input_rate_atto, rates.cache_read_rate_atto, rates.cache_write_5m_rate_atto,
+                rates.cache_write_1h_rate_atto, rates.cache_write_other_rate_atto, rates.output_rate_atto,
+                rates.web_search_rate_atto
+            )
+        end as cost_atto,
+    from cells
+    cross join scenarios
+    left join source.scenario_rates as rates
+        on cells.card_id = rates.card_id
+        and scenarios.scenario = rates.scenario
+),
+
+costs as (
+    select
+        dimension,
+        name,
+        scenario,
+        scenario_order,
+        sum(cost_atto) as cost_atto,
+        sum(cost_atto) filter (where is_labelled) as labelled_cost_atto,
+        coalesce(sum(call_count) filter (where cost_atto is null), 0)::bigint as unpriced_call_count,
+    from cell_costs
+    group by dimension, name, scenario, scenario_order
+),
+
+revenue as (
+    select
+        case
+            when feature is not null then 'feature'
+            when user_id is not null then 'user'
+            when customer_id is not null then 'customer'
+            else 'all'
+        end as dimension,
+        coalesce(feature, user_id, customer_id, 'all') as name,
+        revenue_usd,
+        revenue_pico,
+    from revenue_by_group
+    where feature is null or user_id is null
+),
+
+margins as (
+    select
+        costs.*,
+        actual_costs.cost_atto as actual_cost_atto,
+        counts.action_count,
+        counts.success_count,
+        revenue.revenue_usd,
+        revenue.revenue_pico::hugeint * 1000000 as revenue_atto,
+    from costs
+    inner join costs as actual_costs
+        on costs.dimension = actual_costs.dimension
+        and costs.name = actual_costs.name
+        and actual_costs.scenario_order = 0
+    inner join unit_economics as counts
+        on costs.dimension = counts.dimension
+        and costs.name = counts.name
+    left join revenue
+        on costs.dimension = revenue.dimension
+        and costs.name = revenue.name
+)
+
+select
+    dimension,
+    name,
+    scenario,
+    scenario_order,
+    action_count,
+    success_count,
+    usd_from_atto(cost_atto) as cost_usd,
+    usd_from_atto(divide_half_even(cost_atto, action_count)) as cost_per_action_usd,
+    usd_from_atto(divide_half_even(labelled_cost_atto, success_count)) as cost_per_outcome_usd,
+    revenue_usd,
+    usd_from_atto(revenue_atto - cost_atto) as margin_usd,
+    (revenue_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
+    revenue_atto - cost_atto >= 0 as survives,
+    (revenue_atto - actual_cost_atto) / nullif(actual_cost_atto, 0) as break_even_change_share,
+    unpriced_call_count,
+from margins

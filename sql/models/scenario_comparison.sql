@@ -1,0 +1,126 @@
+-- one row per feature, user and scenario; null in feature or user: all of them
+-- feature | product feature, or unattributed; null: all
+-- user_id | who acted, or unattributed; null: all
+-- scenario | actual, or the change of prices by its name
+-- scenario_order | order of the scenarios; 0: actual
+-- action_count | actions
+-- success_count | actions whose latest outcome is a success
+-- cost_usd | cost of the same calls at the scenario's rates; null: none is priced
+-- cost_per_action_usd | cost_usd over all actions
+-- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
+-- revenue_usd | revenue that can be told for exactly this group; null: none was given for it
+-- margin_usd | revenue_usd less cost_usd
+-- margin_share | margin_usd over revenue_usd
+-- survives | whether margin_usd is at least zero
+-- break_even_change_share | how far all prices may rise from actual until the margin is zero (0.5: by half); negative: they must fall
+-- unpriced_call_count | calls without a cost in the scenario, missing in its cost
+with cells as (
+    -- One pass over the cube: rates depend on the card alone.
+    select
+        coalesce(feature, 'unattributed') as feature,
+        coalesce(user_id, 'unattributed') as user_id,
+        card_id,
+        price_status = 'not_billed' as is_free_of_charge,
+        is_success is not null as is_labelled,
+        sum(call_count) as call_count,
+        sum(uncached_input_tokens) as uncached_input_tokens,
+        sum(cache_read_tokens) as cache_read_tokens,
+        sum(cache_write_5m_tokens) as cache_write_5m_tokens,
+        sum(cache_write_1h_tokens) as cache_write_1h_tokens,
+        sum(cache_write_other_tokens) as cache_write_other_tokens,
+        sum(output_tokens) as output_tokens,
+        sum(web_search_count) as web_search_count,
+    from usage_cube
+    group by all
+),
+
+scenarios as (
+    select distinct
+        scenario,
+        scenario_order,
+    from source.scenario_rates
+),
+
+cell_costs as (
+    select
+        cells.feature,
+        cells.user_id,
+        cells.is_labelled,
+        cells.call_count,
+        scenarios.scenario,
+        scenarios.scenario_order,
+        case
+            when cells.is_free_of_charge then 0::hugeint
+            when cells.card_id is not null then cost_of(
+                cells.uncached_input_tokens, cells.cache_read_tokens, cells.cache_write_5m_tokens,
+                cells.cache_write_1h_tokens, cells.cache_write_other_tokens, cells.output_tokens, cells.web_search_count,
+                rates.input_rate_atto, rates.cache_read_rate_atto, rates.cache_write_5m_rate_atto,
+                rates.cache_write_1h_rate_atto, rates.cache_write_other_rate_atto, rates.output_rate_atto,
+                rates.web_search_rate_atto
+            )
+        end as cost_atto,
+    from cells
+    cross join scenarios
+    left join source.scenario_rates as rates
+        on cells.card_id = rates.card_id
+        and scenarios.scenario = rates.scenario
+),
+
+costs as (
+    select
+        feature,
+        user_id,
+        scenario,
+        scenario_order,
+        sum(cost_atto) as cost_atto,
+        sum(cost_atto) filter (where is_labelled) as labelled_cost_atto,
+        coalesce(sum(call_count) filter (where cost_atto is null), 0)::bigint as unpriced_call_count,
+    from cell_costs
+    group by grouping sets (
+        (scenario, scenario_order, feature, user_id),
+        (scenario, scenario_order, feature),
+        (scenario, scenario_order, user_id),
+        (scenario, scenario_order)
+    )
+),
+
+margins as (
+    select
+        costs.*,
+        actual_costs.cost_atto as actual_cost_atto,
+        counts.action_count,
+        counts.success_count,
+        revenue_by_group.revenue_usd,
+        revenue_by_group.revenue_pico::hugeint * 1000000 as revenue_atto,
+    from costs
+    inner join costs as actual_costs
+        on costs.feature is not distinct from actual_costs.feature
+        and costs.user_id is not distinct from actual_costs.user_id
+        and actual_costs.scenario_order = 0
+    inner join cost_per_outcome as counts
+        on costs.feature is not distinct from counts.feature
+        and costs.user_id is not distinct from counts.user_id
+        and counts.outcome is null
+    left join revenue_by_group
+        on costs.feature is not distinct from revenue_by_group.feature
+        and costs.user_id is not distinct from revenue_by_group.user_id
+        and revenue_by_group.customer_id is null
+)
+
+select
+    feature,
+    user_id,
+    scenario,
+    scenario_order,
+    action_count,
+    success_count,
+    usd_from_atto(cost_atto) as cost_usd,
+    usd_from_atto(divide_half_even(cost_atto, action_count)) as cost_per_action_usd,
+    usd_from_atto(divide_half_even(labelled_cost_atto, success_count)) as cost_per_outcome_usd,
+    revenue_usd,
+    usd_from_atto(revenue_atto - cost_atto) as margin_usd,
+    (revenue_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
+    revenue_atto - cost_atto >= 0 as survives,
+    (revenue_atto - actual_cost_atto) / nullif(actual_cost_atto, 0) as break_even_change_share,
+    unpriced_call_count,
+from margins

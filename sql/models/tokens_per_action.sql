@@ -1,0 +1,110 @@
+-- one row per feature and user; null in either: all of them (an action that spans two features is one action in their total)
+-- feature | product feature, or unattributed; null: all
+-- user_id | who acted, or unattributed; null: all
+-- action_count | actions
+-- user_count | known users
+-- call_count | calls
+-- calls_per_action | mean calls of an action
+-- input_tokens_per_action | mean input of an action whose usage is known, cached included
+-- cache_read_tokens_per_action | mean of these read from a cache; an action that tells of none has none
+-- output_tokens_per_action | mean output of an action whose usage is known
+-- p50_tokens_per_action | median of input plus output
+-- p90_tokens_per_action | 90th percentile of input plus output
+-- p99_tokens_per_action | 99th percentile of input plus output
+-- max_tokens_per_action | largest input plus output
+-- cost_usd | cost of the priced calls; null: none is priced
+-- cost_per_action_usd | cost_usd over all actions
+-- p50_cost_per_action_usd | median cost of an action
+-- p90_cost_per_action_usd | 90th percentile of the cost of an action
+-- unknown_usage_call_count | calls whose input or output is unknown
+-- unpriced_call_count | calls without a cost
+-- error_call_count | calls with status error
+with attributed_actions as (
+    select
+        actions.* replace (coalesce(feature, 'unattributed') as feature, coalesce(user_id, 'unattributed') as user_id),
+    from actions
+),
+
+action_totals as (
+    -- Whole actions at every level first, so that neither counts nor percentiles see a part of one.
+    select
+        feature,
+        user_id,
+        action_id,
+        sum(call_count) as call_count,
+        sum(input_tokens) as input_tokens,
+        sum(cache_read_tokens) as cache_read_tokens,
+        sum(output_tokens) as output_tokens,
+        sum(cost_pico) as cost_pico,
+        sum(unknown_usage_call_count) as unknown_usage_call_count,
+        sum(unpriced_call_count) as unpriced_call_count,
+        sum(error_call_count) as error_call_count,
+    from attributed_actions
+    group by grouping sets (
+        (action_id, feature, user_id), (action_id, feature), (action_id, user_id), (action_id)
+    )
+),
+
+totals as (
+    select
+        feature,
+        user_id,
+        count(*) as action_count,
+        sum(call_count)::bigint as call_count,
+        sum(input_tokens) as input_tokens,
+        count(input_tokens) as known_input_count,
+        sum(cache_read_tokens) as cache_read_tokens,
+        sum(output_tokens) as output_tokens,
+        count(output_tokens) as known_output_count,
+        quantile_disc(input_tokens + output_tokens, [0.5, 0.9, 0.99, 1]) as token_percentiles,
+        sum(cost_pico) as cost_pico,
+        quantile_disc(cost_pico, [0.5, 0.9]) as cost_percentiles,
+        sum(unknown_usage_call_count)::bigint as unknown_usage_call_count,
+        sum(unpriced_call_count)::bigint as unpriced_call_count,
+        sum(error_call_count)::bigint as error_call_count,
+    from action_totals
+    group by feature, user_id
+),
+
+known_users as (
+    select distinct
+        coalesce(feature, 'unattributed') as feature,
+        coalesce(user_id, 'unattributed') as user_id,
+        user_id as known_user_id,
+    from actions
+),
+
+users as (
+    select
+        feature,
+        user_id,
+        count(distinct known_user_id) as user_count,
+    from known_users
+    group by grouping sets ((feature, user_id), (feature), (user_id), ())
+)
+
+select
+    totals.feature,
+    totals.user_id,
+    totals.action_count,
+    users.user_count,
+    totals.call_count,
+    totals.call_count / totals.action_count as calls_per_action,
+    totals.input_tokens / nullif(totals.known_input_count, 0) as input_tokens_per_action,
+    totals.cache_read_tokens / nullif(totals.known_input_count, 0) as cache_read_tokens_per_action,
+    totals.output_tokens / nullif(totals.known_output_count, 0) as output_tokens_per_action,
+    totals.token_percentiles[1] as p50_tokens_per_action,
+    totals.token_percentiles[2] as p90_tokens_per_action,
+    totals.token_percentiles[3] as p99_tokens_per_action,
+    totals.token_percentiles[4] as max_tokens_per_action,
+    usd_from_pico(totals.cost_pico) as cost_usd,
+    usd_from_pico(divide_half_even(totals.cost_pico, totals.action_count)) as cost_per_action_usd,
+    usd_from_pico(totals.cost_percentiles[1]) as p50_cost_per_action_usd,
+    usd_from_pico(totals.cost_percentiles[2]) as p90_cost_per_action_usd,
+    totals.unknown_usage_call_count,
+    totals.unpriced_call_count,
+    totals.error_call_count,
+from totals
+inner join users
+    on totals.feature is not distinct from users.feature
+    and totals.user_id is not distinct from users.user_id

@@ -1,0 +1,94 @@
+-- one row per cell: quantities of calls that are alike in everything a price depends on and everything a report groups by
+-- day | UTC date; null: the log does not say
+-- provider | who served the calls
+-- model | model as served
+-- service_tier | service tier as served
+-- region | region as served
+-- is_batch | made through a batch API; null: not told
+-- context_band | greatest context bound of any card below the call's input tokens; 0: below all; null: input unknown
+-- time_band | greatest bound of any card's time-of-day window at or before the call, in UTC seconds; null: instant unknown
+-- card_id | rate card that priced the calls; null: unpriced or not billed
+-- price_status | as in calls
+-- environment | deployment environment, as told
+-- feature | product feature; null: unattributed
+-- user_id | who acted; null: unattributed
+-- customer_id | who pays; null: unattributed
+-- outcome | latest outcome of the calls' action; null: none yet
+-- is_success | whether that was a success; null: unlabelled
+-- call_count | calls
+-- error_call_count | of these, with status error
+-- unknown_usage_call_count | of these, with unknown input or output
+-- input_tokens | all input of the calls that tell it; null: none does
+-- uncached_input_tokens | input neither read from nor written to a cache
+-- cache_read_tokens | input read from a cache; null: no call tells of any
+-- cache_write_5m_tokens | input written to a cache for five minutes; null: no call tells of any
+-- cache_write_1h_tokens | input written to a cache for one hour; null: no call tells of any
+-- cache_write_other_tokens | input written to a cache for a time not told; null: no call tells of any
+-- output_tokens | all output of the calls that tell it; null: none does
+-- reasoning_tokens | output spent on reasoning; null: no call tells of any
+-- web_search_count | web searches; null: no call tells of any
+-- cost_pico | cost in integer pico-USD; null: unpriced
+with context_bounds as (
+    select list(distinct context_above) as bounds
+    from source.rate_cards
+),
+
+time_bounds as (
+    select list(distinct day_second_from) as bounds
+    from source.rate_cards
+),
+
+latest_outcomes as (
+    select
+        action_id,
+        outcome,
+        is_success,
+    from outcomes
+    where is_latest and action_id is not null
+),
+
+banded_calls as (
+    select
+        calls.*,
+        coalesce(list_max(list_filter(context_bounds.bounds, lambda bound: bound < calls.input_tokens)), 0) as context_band,
+        coalesce(list_max(list_filter(time_bounds.bounds, lambda bound: bound <= utc_day_second(calls.called_at))), 0) as time_band,
+    from calls
+    cross join context_bounds
+    cross join time_bounds
+)
+
+select
+    banded_calls.day,
+    banded_calls.provider,
+    banded_calls.model,
+    banded_calls.service_tier,
+    banded_calls.region,
+    banded_calls.is_batch,
+    case when banded_calls.input_tokens is not null then banded_calls.context_band end as context_band,
+    case when banded_calls.called_at is not null then banded_calls.time_band end as time_band,
+    banded_calls.card_id,
+    banded_calls.price_status,
+    banded_calls.environment,
+    banded_calls.feature,
+    banded_calls.user_id,
+    banded_calls.customer_id,
+    latest_outcomes.outcome,
+    latest_outcomes.is_success,
+    count(*) as call_count,
+    count(*) filter (where banded_calls.status = 'error') as error_call_count,
+    count(*) filter (where banded_calls.input_tokens is null or banded_calls.output_tokens is null)
+        as unknown_usage_call_count,
+    sum(banded_calls.input_tokens) as input_tokens,
+    sum(banded_calls.uncached_input_tokens) as uncached_input_tokens,
+    sum(banded_calls.cache_read_tokens) as cache_read_tokens,
+    sum(banded_calls.cache_write_5m_tokens) as cache_write_5m_tokens,
+    sum(banded_calls.cache_write_1h_tokens) as cache_write_1h_tokens,
+    sum(banded_calls.cache_write_other_tokens) as cache_write_other_tokens,
+    sum(banded_calls.output_tokens) as output_tokens,
+    sum(banded_calls.reasoning_tokens) as reasoning_tokens,
+    sum(banded_calls.web_search_count) as web_search_count,
+    sum(banded_calls.cost_pico) as cost_pico,
+from banded_calls
+left join latest_outcomes
+    on banded_calls.action_id = latest_outcomes.action_id
+group by all

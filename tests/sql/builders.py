@@ -1,0 +1,138 @@
+"""Rows with defaults, and a catalogue in memory made of them by the code that makes the real one."""
+
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import duckdb
+import polars as pl
+
+from pipelines import warehouse
+from transforms import schemas
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SCENARIOS = {"actual": "1", "-30%": "7/10", "+50%": "3/2"}
+USD = 10**12
+
+
+def ledger_row(number: int, **given) -> dict:
+    """Call `number` (from 1): of its own action, 100 input and 10 output tokens of openai's `model-a` at NOON."""
+    row = dict.fromkeys(schemas.LEDGER)
+    row |= {"key_hi": 0, "key_lo": number, "content_id": 1, "line_number": number, "part": 0}
+    row |= {"shape": "tokenspread", "provider": "openai", "model": "model-a", "called_at": NOON, "status": "success"}
+    row |= {"response_id": f"response-{number}", "action_id": f"action-{number}", "input_tokens": 100, "output_tokens": 10}
+    row |= given
+    row["called_at"] = instant(row["called_at"])
+    return row | {"day": row["called_at"] and row["called_at"].date()}
+
+
+def rate_card(number: int, **given) -> dict:
+    """Card `number` of openai's `model-a`, always valid: 2 USD per million input tokens, 10 output, 0.2 cache reads."""
+    row = dict.fromkeys(schemas.RATE_CARDS)
+    row |= {"card_id": number, "provider": "openai", "model": "model-a", "price_status": "exact"}
+    row |= {"day_second_from": 0, "day_second_to": 86400, "context_above": 0}
+    row |= {"input_rate_pico": 2_000_000, "cache_read_rate_pico": 200_000, "output_rate_pico": 10_000_000}
+    row |= given
+    return row | {bound: instant(row[bound]) for bound in ("valid_from", "valid_to")}
+
+
+def outcome_row(number: int, **given) -> dict:
+    """Telling `number`: action `number` led to a success named `resolved`, at no told instant."""
+    row = dict.fromkeys(schemas.OUTCOMES)
+    row |= {"content_id": 2, "line_number": number, "subject_id": f"action-{number}", "outcome": "resolved"}
+    row |= {"is_success": True} | given
+    return row | {"occurred_at": instant(row["occurred_at"])}
+
+
+def revenue_row(number: int, **given) -> dict:
+    return dict.fromkeys(schemas.REVENUE) | given
+
+
+def quarantine_row(number: int, **given) -> dict:
+    return {"content_id": 1, "line_number": number, "reason": "not a record"} | given
+
+
+def price_row(number: int, **given) -> dict:
+    row = dict.fromkeys(schemas.PRICE_BOOK)
+    row |= {"provider": "openai", "model": "model-a", "token_class": "input", "context_above": 0, "recorded_at": NOON}
+    row |= {"day_second_from": 0, "day_second_to": 86400, "rate_pico": 2_000_000, "price_status": "exact"}
+    row |= {"source": "contract"} | given
+    return row | {name: instant(row[name]) for name in ("valid_from", "valid_to", "recorded_at", "superseded_at")}
+
+
+def run_row(number: int, **given) -> dict:
+    return dict.fromkeys(warehouse.RUNS) | {"run_id": f"run-{number}", "kind": "ingest", "status": "ok"} | given
+
+
+def scenario_rates(cards: pl.DataFrame, scenarios: dict[str, str]) -> pl.DataFrame:
+    """schemas.SCENARIO_RATES: every rate of `cards` times a fraction, for each named scenario; the first is actual."""
+    rows = []
+    for order, (scenario, factor) in enumerate(scenarios.items()):
+        for card in cards.iter_rows(named=True):
+            row = {"scenario": scenario, "scenario_order": order, "card_id": card["card_id"]}
+            for token_class in schemas.TOKEN_CLASSES:
+                rate = card[f"{token_class}_rate_pico"]
+                row[f"{token_class}_rate_atto"] = None if rate is None else int(rate * 10**6 * Fraction(factor))
+            rows.append(row)
+    return pl.DataFrame(rows, schema=schemas.SCENARIO_RATES, orient="row")
+
+
+def contents_of(ledger: pl.DataFrame, quarantine: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
+    """One log file for each content_id that any row names, whose lines balance."""
+    rows = []
+    for content_id in sorted({*ledger["content_id"], *quarantine["content_id"]}):
+        call_lines = ledger.filter(content_id=content_id)["line_number"].n_unique()
+        quarantined = quarantine.filter(content_id=content_id).height
+        rows.append(content_row(content_id, "calls", call_lines, quarantined))
+    for content_id in sorted({*outcomes["content_id"]} - {row["content_id"] for row in rows}):
+        rows.append(content_row(content_id, "outcomes", 0, 0))
+    return pl.DataFrame(rows, schema=warehouse.CONTENTS, orient="row")
+
+
+def content_row(content_id: int, kind: str, call_lines: int, quarantined: int) -> dict:
+    row = dict.fromkeys(warehouse.CONTENTS)
+    row |= {"content_id": content_id, "path": f"logs/{content_id}.jsonl", "kind": kind, "shape": "tokenspread"}
+    row |= {"line_count": call_lines + quarantined, "call_line_count": call_lines, "other_line_count": 0}
+    return row | {"blank_line_count": 0, "quarantined_line_count": quarantined}
+
+
+BUILDERS = {
+    "ledger": (ledger_row, schemas.LEDGER),
+    "outcomes": (outcome_row, schemas.OUTCOMES),
+    "quarantine": (quarantine_row, schemas.QUARANTINE),
+    "rate_cards": (rate_card, schemas.RATE_CARDS),
+    "revenue": (revenue_row, schemas.REVENUE),
+    "price_book": (price_row, schemas.PRICE_BOOK),
+    "runs": (run_row, warehouse.RUNS),
+}
+
+
+def sources(given: dict) -> dict[str, pl.DataFrame]:
+    """Every source table: the rows of `given` by table, each filled up with defaults; without rate_cards one default card."""
+    given = {"rate_cards": [{}]} | given
+    frames = {}
+    for name, (make_row, schema) in BUILDERS.items():
+        rows = [make_row(number, **row) for number, row in enumerate(given.get(name, []), start=1)]
+        frames[name] = pl.DataFrame(rows, schema=schema, orient="row")
+    frames["scenario_rates"] = scenario_rates(frames["rate_cards"], given.get("scenarios", SCENARIOS))
+    if "contents" in given:
+        rows = [dict.fromkeys(warehouse.CONTENTS) | row for row in given["contents"]]
+        frames["contents"] = pl.DataFrame(rows, schema=warehouse.CONTENTS, orient="row")
+    else:
+        frames["contents"] = contents_of(frames["ledger"], frames["quarantine"], frames["outcomes"])
+    settings = {"price_book_hash": "0123456789abcdef"} | given.get("settings", {})
+    frames["settings"] = pl.DataFrame({"key": list(settings), "value": list(settings.values())}, schema=warehouse.SETTINGS)
+    return frames
+
+
+def catalogue(given: dict) -> duckdb.DuckDBPyConnection:
+    """A database in memory with all models over the sources of `given`."""
+    connection = warehouse.connect()
+    connection.execute("create schema source")
+    for name, frame in sources(given).items():
+        warehouse.load_table(connection, name, frame, dict(frame.schema))
+    warehouse.make_models(connection)
+    return connection
+
+
+def instant(value: str | datetime | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value

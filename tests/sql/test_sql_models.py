@@ -1,0 +1,93 @@
+"""Given/expect cases beside the models: tests/sql/<model>/<case>.yaml.
+
+`given` holds rows by source table (what a row does not name has the default of builders.py), `expect` the columns that the
+case is about, of all rows, or of those that `where` selects; the order of rows does not matter.
+"""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines import warehouse
+from tests.sql import builders
+
+FOLDER = Path(__file__).parent
+CASES = sorted(FOLDER.glob("*/*.yaml"))
+MODELS = warehouse.VIEWS + warehouse.TABLES
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path):
+    case = yaml.safe_load(path.read_text())
+    assert set(case) <= {"about", "given", "where", "expect"}
+    with builders.catalogue(case["given"]) as connection:
+        columns = ", ".join(case["expect"][0]) if case["expect"] else "*"
+        rows = warehouse.frame_of(connection, f"select {columns} from {path.parent.name} where {case.get('where', True)}")
+        warehouse.run_checks(connection)
+    found = [{column: comparable(value) for column, value in row.items()} for row in rows.to_dicts()]
+    expected = [{column: comparable(value) for column, value in row.items()} for row in case["expect"]]
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+
+
+def test_every_model_has_a_case():
+    folders = {path.parent.name for path in CASES}
+    assert folders == set(MODELS)
+
+
+def test_every_file_is_a_model_in_the_build_order():
+    assert sorted(path.stem for path in (warehouse.SQL / "models").glob("*.sql")) == sorted(MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_header_tells_grain_and_every_column(name):
+    grain, columns = warehouse.model_header(name)
+    with builders.catalogue({}) as connection:
+        result = warehouse.frame_of(connection, f"select * from {name}")
+        comments = warehouse.frame_of(
+            connection,
+            f"select column_name, comment from duckdb_columns() where table_name = '{name}' and schema_name = 'main' "
+            "and database_name = current_database()",
+        )
+    assert grain.startswith("one row per ")
+    assert list(columns) == result.columns
+    assert dict(comments.iter_rows()) == columns
+
+
+@pytest.mark.parametrize("path", sorted((warehouse.SQL / "cookbook").glob("*.sql")), ids=lambda path: path.stem)
+def test_cookbook_query_runs_and_says_what_for(path):
+    query = path.read_text()
+    assert query.startswith("-- ")
+    with builders.catalogue(SMALL_SHOP) as connection:
+        assert warehouse.frame_of(connection, query).height > 0
+
+
+SMALL_SHOP = {
+    "ledger": [
+        {"feature": "triage", "user_id": "ana", "customer_id": "books", "recorded_cost_pico": 1_000_000},
+        {"feature": "triage", "user_id": "ben", "customer_id": "books", "cache_read_tokens": 40},
+        {"feature": "reply", "user_id": "ana", "model": "model-x"},
+    ],
+    "outcomes": [{}, {"is_success": False}],
+    "revenue": [{"feature": "triage", "revenue_pico": builders.USD}],
+}
+
+
+def comparable(value):
+    """Equal values as equal text: figures as exact decimals, instants in UTC."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, float):
+        return str(Decimal(f"{value:.9g}").normalize())
+    if isinstance(value, (int, Decimal)):
+        return str(Decimal(value).normalize())
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    try:
+        return str(Decimal(value).normalize())
+    except (ArithmeticError, ValueError, TypeError):
+        return value

@@ -1,0 +1,137 @@
+"""Step 4: whom a call belongs to, as the user defines it in the table `[attribution]` of tokenspread.toml.
+
+    [attribution]
+    feature = "request.metadata.team"                       # a path in the record
+    customer_id = ["metadata.tenant", "metadata.account"]   # the first that has a value
+    user_id = { tags = "request_tags", prefix = "user:" }   # the first tag that begins so; the prefix is cut off
+    environment = { const = "production" }
+    is_success = { path = "verdict", equals = ["good", "fine"] }
+
+    [attribution.litellm_slp]                               # in place of the rules above, for logs of this shape
+    feature = { tags = "request_tags", prefix = "feature:" }
+
+A rule goes before what the shape found by itself, wherever it yields a value. A call stays one call whatever its tags: the
+first tag that fits has it. A call that neither rule nor shape attributes stays null: unattributed.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from transforms.schemas import ATTRIBUTES
+
+TARGETS = (*ATTRIBUTES, "outcome", "is_success")
+_KEYS = ("path", "tags", "prefix", "const", "equals")
+
+
+@dataclass(frozen=True)
+class Rule:
+    paths: tuple[str, ...] = ()
+    prefix: str | None = None  # of the tag that tells; null: the text at the path itself
+    const: str | None = None
+    equals: tuple[str, ...] = ()
+
+
+Rules = dict[str, Rule]  # by call column
+
+
+def rules_from(table: dict[str, Any], shape: str | None = None, shapes: Collection[str] = ()) -> Rules:
+    """The rules of `[attribution]` for calls of `shape`.
+
+    `shapes` are the names that a table may stand for; none given: any. Raises ValueError that names the place, the fact
+    and the fix.
+    """
+    own = {name: given for name, given in table.items() if name not in TARGETS}
+    rules = _rules("[attribution]", {name: given for name, given in table.items() if name in TARGETS})
+    for name, given in own.items():
+        if not isinstance(given, dict) or (shapes and name not in shapes):
+            known = ", ".join([*TARGETS, *shapes])
+            raise ValueError(f"[attribution] {name}: is neither a column nor a shape; known are {known}")
+        special = _rules(f"[attribution.{name}]", given)
+        if name == shape:
+            rules |= special
+    return rules
+
+
+def fields(rules: Rules) -> dict[str, str]:
+    """What has to be read for `rules`: column name (it begins with "@") -> path."""
+    return {f"@{path}": path for rule in rules.values() for path in rule.paths}
+
+
+def attribute(calls: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """CALLS (with the columns of `fields`) -> CALLS without them, `rules` applied. Same rows, same order."""
+    columns = {}
+    for name, rule in rules.items():
+        value = _value(calls, rule)
+        if name == "is_success":
+            value = _boolean(value, rule)
+        columns[name] = pl.coalesce(value, name)
+    return calls.with_columns(**columns).select(pl.exclude("^@.*$"))
+
+
+def _rules(where: str, table: dict[str, Any]) -> Rules:
+    for name in table:
+        if name not in TARGETS:
+            raise ValueError(f"{where} {name}: is no column to attribute; known are {', '.join(TARGETS)}")
+    return {name: _rule(f"{where} {name}", given) for name, given in table.items()}
+
+
+def _rule(where: str, given: Any) -> Rule:
+    table = given if isinstance(given, dict) else {"path": given}
+    ways = [way for way in ("path", "tags", "const") if way in table]
+    unknown = [key for key in table if key not in _KEYS]
+    if len(ways) != 1 or unknown or ("tags" in ways) != ("prefix" in table):
+        raise ValueError(
+            f'{where}: is no rule; write a path, a list of paths, {{ const = "..." }} or '
+            f'{{ tags = "path", prefix = "feature:" }}'
+        )
+    paths = table.get("path", table.get("tags", []))
+    paths = tuple(paths) if isinstance(paths, list) else (paths,)
+    for path in (*paths, table.get("prefix", "-")):
+        if not isinstance(path, str) or not path:
+            raise ValueError(f"{where}: {path!r} is no text; write a path in quotes")
+    equals = table.get("equals", [])
+    equals = tuple(_text(value) for value in (equals if isinstance(equals, list) else [equals]))
+    if equals and not where.endswith(" is_success"):
+        raise ValueError(f"{where}: `equals` makes true or false of a value; only is_success takes it")
+    return Rule(paths, table.get("prefix"), _text(table["const"]) if "const" in table else None, equals)
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _value(calls: pl.DataFrame, rule: Rule) -> pl.Expr:
+    if rule.const is not None:
+        return pl.lit(rule.const)
+    if rule.prefix is not None:
+        return pl.coalesce(pl.lit(_tagged(calls[f"@{path}"], rule.prefix)) for path in rule.paths)
+    columns = [pl.col(f"@{path}") for path in rule.paths]
+    return pl.coalesce(pl.when(column != "").then(column) for column in columns)
+
+
+def _boolean(value: pl.Expr, rule: Rule) -> pl.Expr:
+    yes = rule.equals or ("true", "True", "1")
+    no = value.is_not_null() if rule.equals else value.is_in(("false", "False", "0"))
+    return pl.when(value.is_in(yes)).then(True).when(no).then(False)
+
+
+def _tagged(tags: pl.Series, prefix: str) -> pl.Series:
+    """What follows `prefix` in the first tag that begins with it; `tags` are lists as JSON text, or set off by commas."""
+    rows = [(text, _first(text, prefix)) for text in tags.drop_nulls().unique()]
+    known = pl.DataFrame(rows, schema={"text": pl.String, "value": pl.String}, orient="row")
+    return tags.to_frame("text").join(known, on="text", how="left", maintain_order="left")["value"]
+
+
+def _first(text: str, prefix: str) -> str | None:
+    try:
+        tags = json.loads(text)
+    except ValueError:
+        tags = text.split(",")
+    if not isinstance(tags, list):
+        return None
+    found = (tag.strip() for tag in tags if isinstance(tag, str))
+    return next((rest for tag in found if tag.startswith(prefix) and (rest := tag.removeprefix(prefix).strip())), None)

@@ -1,0 +1,156 @@
+"""Every frame that crosses a room's boundary, in walk order.
+
+Conventions: `_tokens`, `_count`, `_seconds` are quantities, `_pico` is integer pico-USD (1e-12 USD), `_atto` is integer
+atto-USD (1e-18 USD), `_at` is an instant in UTC, `day` is the UTC date of `called_at`. Null means unknown, never zero.
+"""
+
+import polars as pl
+
+INSTANT = pl.Datetime("us", "UTC")
+
+# Step 2, LINES: one row for each record of a log file. Every field that the shape declares is a text column named by its
+# path ("usage.prompt_tokens"); numbers keep the digits of the file. These columns come with them:
+LINE_KEYS = {
+    "content_id": pl.Int64,  # which log file (a content, whatever its name), see pipelines/ledger.py
+    "line_number": pl.Int64,  # 1-based line (or row, or element) within that file
+}
+
+# Quantities of a call. Input counts include cached tokens, output counts include reasoning (as OpenTelemetry has it).
+QUANTITIES = {
+    "input_tokens": pl.Int64,  # all input: uncached + cache_read + the three cache_write classes
+    "cache_read_tokens": pl.Int64,
+    "cache_write_5m_tokens": pl.Int64,
+    "cache_write_1h_tokens": pl.Int64,
+    "cache_write_other_tokens": pl.Int64,  # written to a cache, lifetime not told
+    "output_tokens": pl.Int64,  # all output, reasoning included
+    "reasoning_tokens": pl.Int64,
+    "input_audio_tokens": pl.Int64,
+    "output_audio_tokens": pl.Int64,
+    "web_search_count": pl.Int64,
+}
+
+# Whom a call belongs to; null is unattributed.
+ATTRIBUTES = {
+    "action_id": pl.String,
+    "feature": pl.String,
+    "user_id": pl.String,
+    "customer_id": pl.String,
+    "environment": pl.String,
+}
+
+# Step 3, CALLS: what a shape makes of lines. One row for each line, or more where one line tells of several calls.
+CALLS = {
+    **LINE_KEYS,
+    "part": pl.Int32,  # 0, or which of the calls that one line tells of
+    "verdict": pl.String,  # null: a call; "other": a line that tells of no call; else why the line is quarantined
+    "shape": pl.String,
+    "provider": pl.String,  # genai-prices' provider id where it has one
+    "model": pl.String,  # as served
+    "model_requested": pl.String,
+    "response_id": pl.String,  # the provider's id of the response; null: the log gives none
+    "called_at": INSTANT,
+    "status": pl.String,  # success, error, cache_hit (answered by a gateway's cache: nothing was sent to the provider)
+    "service_tier": pl.String,  # as served
+    "region": pl.String,
+    "is_batch": pl.Boolean,
+    "latency_seconds": pl.Float64,
+    "recorded_cost_pico": pl.Int64,  # what the log says the call cost; kept beside ours, never in its place
+    **QUANTITIES,
+    **ATTRIBUTES,
+    # an outcome that the call's own line tells; all null where it tells none
+    "outcome": pl.String,
+    "is_success": pl.Boolean,
+    "value_pico": pl.Int64,
+}
+
+# Step 5 and 6, LEDGER: one row for each call, quantities only. key_hi and key_lo are the call's identity.
+LEDGER = {
+    "key_hi": pl.UInt64,
+    "key_lo": pl.UInt64,
+    "day": pl.Date,
+    **{name: dtype for name, dtype in CALLS.items() if name not in ("verdict", "outcome", "is_success", "value_pico")},
+}
+
+# Outcomes, from their own file or inline: one row for each telling; the latest telling of (subject, outcome) counts.
+OUTCOMES = {
+    **LINE_KEYS,
+    "subject_id": pl.String,  # an action_id, a response_id or a call_id
+    "outcome": pl.String,
+    "is_success": pl.Boolean,
+    "value_pico": pl.Int64,
+    "occurred_at": INSTANT,
+}
+
+QUARANTINE = {**LINE_KEYS, "reason": pl.String}
+
+# Revenue: one row for each amount; null in a dimension: not restricted to one.
+REVENUE = {
+    "period_start": pl.Date,  # inclusive; null: the whole log
+    "period_end": pl.Date,  # exclusive
+    "feature": pl.String,
+    "user_id": pl.String,
+    "customer_id": pl.String,
+    "outcome": pl.String,
+    "revenue_pico": pl.Int64,  # for the period; null in a per-outcome row
+    "revenue_per_success_pico": pl.Int64,  # earned by each success of `outcome`; null in a per-period row
+}
+
+# What a price is asked for: each distinct combination in the ledger.
+PRICE_REFS = {
+    "provider": pl.String,
+    "model": pl.String,
+    "service_tier": pl.String,
+    "region": pl.String,
+    "is_batch": pl.Boolean,
+}
+
+# Classes that are disjoint within a call and that a rate is kept for. `input` is the uncached rest.
+TOKEN_CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other", "output", "web_search")
+
+# Step 7, PRICE_BOOK: one row for each rate, bitemporal. Half-open: valid_from <= instant < valid_to; null = no bound.
+PRICE_BOOK = {
+    **PRICE_REFS,  # null in a user's row: any
+    "token_class": pl.String,
+    "context_above": pl.Int64,  # the rate holds for calls with input_tokens > context_above; 0: from the first token
+    "day_second_from": pl.Int32,  # time-of-day window in UTC seconds, half-open; 0 and 86400: the whole day
+    "day_second_to": pl.Int32,
+    "valid_from": INSTANT,
+    "valid_to": INSTANT,
+    "recorded_at": INSTANT,  # when we learned it
+    "superseded_at": INSTANT,  # when we learned better; null: still believed
+    "rate_pico": pl.Int64,  # pico-USD per unit; null: known to be without a rate
+    "price_status": pl.String,  # exact, prefix_match, fallback_provider, free
+    "source": pl.String,  # contract, genai-prices <version>
+    "source_url": pl.String,
+}
+
+# PRICE_BOOK as pricing uses it: one row for each card, every class in its own column. Cards of one price ref do not overlap.
+RATE_CARDS = {
+    "card_id": pl.Int64,
+    **PRICE_REFS,  # exactly as in the ledger (null matches null)
+    "valid_from": INSTANT,
+    "valid_to": INSTANT,
+    "day_second_from": pl.Int32,
+    "day_second_to": pl.Int32,
+    "context_above": pl.Int64,  # input_tokens > context_above (a call with 0 input tokens is on the card with 0)
+    "context_up_to": pl.Int64,  # input_tokens <= context_up_to; null: no bound
+    **{f"{token_class}_rate_pico": pl.Int64 for token_class in TOKEN_CLASSES},
+    "price_status": pl.String,
+}
+
+# RATE_CARDS under each scenario, exact: atto-USD per unit. The scenario "actual" is the cards themselves.
+SCENARIO_RATES = {
+    "scenario": pl.String,
+    "scenario_order": pl.Int32,
+    "card_id": pl.Int64,
+    **{f"{token_class}_rate_atto": pl.Int128 for token_class in TOKEN_CLASSES},
+}
+
+
+def conform(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """`frame` with exactly the columns of `schema`, in its order; a missing column or a wrong type raises."""
+    return frame.select(list(schema)).match_to_schema(pl.Schema(schema))
+
+
+def empty(schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    return pl.DataFrame(schema=schema)

@@ -1,0 +1,73 @@
+"""What an application writes around a response: `{"request": {...}, "response": {...}}` with time, status and metadata.
+
+    {"time": ..., "latency_ms": ..., "status_code": 200, "error": null, "metadata": {...},
+     "request": {"model": ..., "user": ..., "metadata": {"feature": ..., "action_id": ...}}, "response": {...}}
+
+Only `request` and `response` need be there. The same shape reads a bare response: it has none of this.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from transforms.schemas import ATTRIBUTES
+from transforms.shapes.fields import CODE, MILLISECONDS, Kind, text
+
+TIMES = ("time", "timestamp", "created_at", "started_at")
+FIELDS = (
+    *TIMES,
+    "latency_ms",
+    "duration_ms",
+    "status_code",
+    "error",
+    "response.error",
+    "request.model",
+    "request.user",
+    "request.safety_identifier",
+    *(f"request.metadata.{name}" for name in ATTRIBUTES),
+    *(f"metadata.{name}" for name in ATTRIBUTES),
+)
+KINDS: dict[str, Kind] = {"latency_ms": MILLISECONDS, "duration_ms": MILLISECONDS, "status_code": CODE}
+
+
+def body_of(record: dict[str, Any]) -> dict[str, Any] | None:
+    """The response that `record` is or holds; None where it holds none or is something else."""
+    if "request" in record and "response" in record:
+        record = record["response"]
+    return record if isinstance(record, dict) else None
+
+
+def request_of(record: dict[str, Any]) -> dict[str, Any]:
+    """The request of an exchange; empty for anything else."""
+    request = record.get("request") if "response" in record else None
+    return request if isinstance(request, dict) else {}
+
+
+def in_response(paths: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"response.{path}" for path in paths)
+
+
+def unwrapped(lines: pl.DataFrame, body: tuple[str, ...]) -> pl.DataFrame:
+    """`lines` with each path of `body` taken from inside `response` where the line has it there; and `time`, the first
+    of the times that an envelope may give."""
+    inside = [path for path in body if lines[f"response.{path}"].null_count() < lines.height]
+    body_columns = (pl.coalesce(f"response.{path}", path).alias(path) for path in inside)
+    return lines.with_columns(*body_columns, time=pl.coalesce(TIMES))
+
+
+def columns() -> dict[str, pl.Expr]:
+    """The call columns that the envelope tells."""
+    attributes = {name: text(f"request.metadata.{name}", f"metadata.{name}") for name in ATTRIBUTES}
+    attributes["user_id"] = pl.coalesce(attributes["user_id"], text("request.user", "request.safety_identifier"))
+    return {
+        "model_requested": text("request.model"),
+        "latency_seconds": pl.coalesce("latency_ms", "duration_ms"),
+        **attributes,
+    }
+
+
+def status(answered: pl.Expr) -> pl.Expr:
+    """error where the log says so, or where there is no answer and no status code that says otherwise."""
+    told = text("error", "response.error").is_not_null() | (pl.col("status_code") >= 400).fill_null(False)
+    silent = ~answered & pl.col("status_code").is_null()
+    return pl.when(told | silent).then(pl.lit("error")).otherwise(pl.lit("success"))

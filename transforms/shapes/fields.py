@@ -1,0 +1,165 @@
+"""How text from a log becomes a count, an amount or a flag, by one rule for every shape.
+
+Each rule has a fast reading for whole columns, and a slow one (`as_count`, `_pico`: exact, plain Python) for the few
+values that the fast reading refuses. A value that both refuse is a fault: its line is quarantined, never guessed at.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+
+import polars as pl
+
+from transforms.schemas import CALLS, QUANTITIES, conform
+
+MOST_TOKENS = 10**9  # a larger count is a mistake: no provider takes such a request
+MOST_USD = 9_200_000  # 9.2e18 pico-USD is the end of Int64
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+EXACT = Context(prec=10_000, rounding=ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the text of a field is read. `what` completes "<path> is not ..."; a lenient kind reads nonsense as null."""
+
+    what: str
+    read: Callable[[pl.Series], pl.Series]
+    lenient: bool = False
+
+
+def typed(lines: pl.DataFrame, kinds: dict[str, Kind]) -> pl.DataFrame:
+    """`lines` with each path of `kinds` read as its kind, and the column `fault`.
+
+    `fault` is null where every field could be read, else names the first that could not, never what it held.
+    """
+    read = {path: kind.read(lines[path]).alias(path) for path, kind in kinds.items()}
+    faults = [
+        pl.when(read[path].is_null() & lines[path].is_not_null()).then(pl.lit(f"{path} is not {kind.what}"))
+        for path, kind in kinds.items()
+        if not kind.lenient and read[path].null_count() > lines[path].null_count()
+    ]
+    return lines.with_columns(*read.values(), fault=pl.coalesce(faults) if faults else pl.lit(None, pl.String))
+
+
+def completed(read: pl.Series, text: pl.Series, slowly: Callable[[str], object]) -> pl.Series:
+    """`read`, with the slow rule's answer wherever `text` has a value that the fast reading refused."""
+    if read.null_count() == text.null_count():
+        return read
+    refused = text.filter(read.is_null()).drop_nulls().unique()
+    answers = [(value, answer) for value in refused if (answer := slowly(value)) is not None]
+    if not answers:
+        return read
+    known = pl.DataFrame(answers, schema={"text": pl.String, "answer": read.dtype}, orient="row")
+    found = text.to_frame("text").join(known, on="text", how="left", maintain_order="left")["answer"]
+    return pl.select(pl.coalesce(read, found)).to_series()
+
+
+def bounded(values: pl.Series, low: object, high: object) -> pl.Series:
+    """`values`, null where outside low..high (both included)."""
+    if values.null_count() == len(values) or (values.min() >= low and values.max() <= high):
+        return values
+    return pl.select(pl.when(values.is_between(low, high)).then(values)).to_series()
+
+
+def as_number(text: str) -> Decimal | None:
+    if not _NUMBER.fullmatch(text):
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond what a Decimal holds
+        return None
+
+
+def as_count(text: str) -> int | None:
+    number = as_number(text)
+    if number is None or not 0 <= number <= MOST_TOKENS or number % 1:
+        return None
+    return int(number)
+
+
+def read_count(text: pl.Series) -> pl.Series:
+    """Text -> Int64. "10", "10.0" and "1e3" are counts; "10.7", "true", "-1" and more than 1e9 are not."""
+    return bounded(completed(text.cast(pl.Int64, strict=False), text, as_count), 0, MOST_TOKENS)
+
+
+def _pico(value: str, digits: int) -> int | None:
+    amount = as_number(value)
+    if amount is None or abs(amount) > MOST_USD * 10**12:  # in whatever unit; keeps the next line exact
+        return None
+    pico = int(amount.scaleb(digits, EXACT).quantize(Decimal(1), context=EXACT))
+    return pico if abs(pico) <= MOST_USD * 10**12 else None
+
+
+def read_pico(values: pl.Series, digits: int = 12) -> pl.Series:
+    """Decimal text -> Int64 pico-USD, half-even; a credit is negative. NaN, inf and more than 9.2e6 USD are no amounts.
+
+    `digits`: pico-USD are 10 to the power of -`digits` of the text's unit (USD: 12, cents: 10).
+    """
+    fast = values.cast(pl.Decimal(38, digits), strict=False).to_physical()
+    pico = bounded(fast, -MOST_USD * 10**12, MOST_USD * 10**12).cast(pl.Int64)
+    return completed(pico, values, lambda value: _pico(value, digits))
+
+
+def read_seconds(values: pl.Series, per_second: int = 1) -> pl.Series:
+    """Text -> Float64 seconds, to the microsecond; null where negative or not finite."""
+    seconds = values.cast(pl.Float64, strict=False)
+    return pl.select(pl.when(seconds.is_finite() & (seconds >= 0)).then((seconds / per_second).round(6))).to_series()
+
+
+def read_boolean(values: pl.Series) -> pl.Series:
+    words = {"true": True, "True": True, "TRUE": True, "1": True}
+    words |= {"false": False, "False": False, "FALSE": False, "0": False}
+    return values.replace_strict(words, default=None, return_dtype=pl.Boolean)
+
+
+COUNT = Kind("a count", read_count)
+USD = Kind("an amount in USD", read_pico)
+SECONDS = Kind("seconds", read_seconds, lenient=True)
+MILLISECONDS = Kind("milliseconds", lambda values: read_seconds(values, 1000), lenient=True)
+CODE = Kind("a status code", read_count, lenient=True)
+BOOLEAN = Kind("true or false", read_boolean)
+BOOLEAN_OR_NONSENSE = Kind("true or false", read_boolean, lenient=True)
+
+
+def text(*paths: str) -> pl.Expr:
+    """The first of `paths` that has a value; an empty text is none."""
+    return pl.coalesce(pl.when(pl.col(path) != "").then(pl.col(path)) for path in paths)
+
+
+def to_calls(
+    read: pl.DataFrame,
+    shape: str,
+    columns: dict[str, pl.Expr],
+    *,
+    other: pl.Expr | None = None,
+    reasons: dict[str, pl.Expr] | None = None,
+) -> pl.DataFrame:
+    """CALLS from what `typed` has read: `columns` says how; a column that is not named is null.
+
+    `other` is true for lines that tell of no call; `reasons` are the shape's own grounds for quarantine, each with the
+    rows that it holds for. Columns that start with "@" pass through. A cache hit has no tokens, whatever its line says.
+    """
+    verdict = pl.col("fault")
+    for reason, holds in (reasons or {}).items():
+        verdict = pl.coalesce(verdict, pl.when(holds).then(pl.lit(reason)))
+    if other is not None:
+        verdict = pl.when(other).then(pl.lit("other")).otherwise(verdict)
+    given = {
+        "content_id": pl.col("content_id"),
+        "line_number": pl.col("line_number"),
+        "part": pl.lit(0),
+        "shape": pl.lit(shape),
+        **columns,
+        "verdict": verdict,
+    }
+    passed = [name for name in read.columns if name.startswith("@")]
+    calls = read.select(
+        *(given.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in CALLS.items()), *passed
+    )
+    if (hit := calls["status"].eq_missing("cache_hit")).any():
+        # a log may repeat the counts of the call that filled the cache; to this one no model was asked
+        none = pl.lit(0, pl.Int64)
+        calls = calls.with_columns(pl.when(hit).then(none).otherwise(name).alias(name) for name in QUANTITIES)
+    return conform(calls, {**CALLS, **{name: calls.schema[name] for name in passed}})

@@ -1,0 +1,121 @@
+"""One line of a user's mapping: where a column comes from and how its text is read.
+
+input_tokens = "usage.input"                                  # a path
+model = ["response.model", "request.model"]                   # the first that has a value
+called_at = { path = "time", unit = "unix_s" }                # or unix_ms, unix_us, unix_ns, iso; default: by its looks
+called_at = { path = "day", format = "%d.%m.%Y %H:%M" }       # strptime's letters
+latency_seconds = { path = "took", unit = "ms" }              # or s, us, ns
+recorded_cost_usd = { path = "cost", unit = "cents" }         # or usd, micro_usd, nano_usd
+is_success = { path = "state", equals = "done" }              # or a list; any other value: false
+status = { path = "exit_code", equals = "0" }                 # success; any other value: error
+provider = { const = "anthropic" }
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import polars as pl
+
+from transforms.schemas import QUANTITIES
+from transforms.shapes.fields import BOOLEAN, COUNT, Kind, read_pico, read_seconds, text
+from transforms.shapes.instants import INSTANT_KINDS, strptime_kind
+from transforms.shapes.paths import as_text, steps
+
+INSTANTS = ("called_at", "occurred_at")
+AMOUNTS = ("recorded_cost_usd", "value_usd")
+BOOLEANS = ("is_batch", "is_success")
+_USD_DIGITS = {"usd": 12, "cents": 10, "micro_usd": 6, "nano_usd": 3}  # pico-USD are 10**-digits of the unit
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_KEYS = ("path", "const", "unit", "format", "equals")
+
+
+@dataclass(frozen=True)
+class Source:
+    paths: tuple[str, ...]
+    const: str | None
+    equals: tuple[str, ...]
+    kind: Kind | None  # null: text
+
+    def text(self, column: str) -> pl.Expr:
+        """The column's text, before it is read."""
+        value = text(*self.paths) if self.paths else pl.lit(self.const, pl.String)
+        if not self.equals:
+            return value
+        yes, no = ("success", "error") if column == "status" else ("true", "false")
+        return pl.when(value.is_in(self.equals)).then(pl.lit(yes)).when(value.is_not_null()).then(pl.lit(no))
+
+
+def source_of(where: str, column: str, given: Any) -> Source:
+    """`given` as a mapping's table has it. Raises ValueError that names `where`, the fact and the fix."""
+    here = f"{where} {column}"
+    table = given if isinstance(given, dict) else {"path": given}
+    check_known(here, table, _KEYS)
+    if ("path" in table) == ("const" in table):
+        raise ValueError(f'{here}: needs either a path or a const; write {column} = "path.in.the.record"')
+    paths = paths_of(here, table["path"]) if "path" in table else ()
+    equals = values_of(table.get("equals", []))
+    if equals and column not in (*BOOLEANS, "status"):
+        raise ValueError(f"{here}: `equals` makes true or false of a value; only status and is_... columns take it")
+    const = as_text(table["const"]) if "const" in table else None
+    return Source(paths, const, equals, _kind(here, column, table.get("unit"), table.get("format")))
+
+
+def paths_of(where: str, given: Any, relative: bool = True) -> tuple[str, ...]:
+    """A path or a list of paths; `relative` ones begin with "." or are "$key"."""
+    paths = tuple(given) if isinstance(given, list) else (given,)
+    for path in paths:
+        if not isinstance(path, str) or not path:
+            raise ValueError(f"{where}: {path!r} is no path; write a path or a list of paths")
+        if relative and path == "$key":
+            continue
+        try:
+            steps(path.removeprefix(".") if relative else path)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+    return paths
+
+
+def values_of(given: Any) -> tuple[str, ...]:
+    """A value or a list of values, as text."""
+    return tuple(as_text(value) or "" for value in (given if isinstance(given, list) else [given]))
+
+
+def check_known(where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
+    for name in table:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise ValueError(f"{where}: there is no {name!r} here; {hint}")
+
+
+def kind_of(column: str) -> Kind | None:
+    """How a column without unit or format is read; None for a text."""
+    return _kind("", column, None, None)
+
+
+def _kind(where: str, column: str, unit: str | None, form: str | None) -> Kind | None:
+    if form is not None and column not in INSTANTS:
+        raise ValueError(f"{where}: `format` is for instants; remove it")
+    if column in INSTANTS:
+        if form is None:
+            return INSTANT_KINDS[_unit(where, unit, "any", INSTANT_KINDS)]
+        try:
+            return strptime_kind(form)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+    if column in AMOUNTS:
+        digits = _USD_DIGITS[_unit(where, unit, "usd", _USD_DIGITS)]
+        return Kind("an amount in USD", lambda values: read_pico(values, digits))
+    if column == "latency_seconds":
+        per_second = _PER_SECOND[_unit(where, unit, "s", _PER_SECOND)]
+        return Kind("seconds", lambda values: read_seconds(values, per_second), lenient=True)
+    if unit is not None:
+        raise ValueError(f"{where}: takes no unit; remove it")
+    return COUNT if column in QUANTITIES else BOOLEAN if column in BOOLEANS else None
+
+
+def _unit(where: str, unit: str | None, default: str, known: dict[str, Any]) -> str:
+    if unit is not None and unit not in known:
+        raise ValueError(f"{where}: {unit!r} is no unit for it; known are {', '.join(known)}")
+    return unit or default
