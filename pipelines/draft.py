@@ -69,7 +69,9 @@ class Draft:
         if kind != "ledger":
             self._write_file(kind, "all", rows)
             return
-        for (day,), of_day in rows.partition_by("day", as_dict=True, maintain_order=True).items():
+        days = rows["day"].unique().to_list()
+        for day in days:
+            of_day = rows if len(days) == 1 else rows.filter(pl.col("day").eq_missing(day))
             self._write_file(kind, "unknown" if day is None else str(day), of_day)
 
     def _write_file(self, kind: str, day: str, rows: pl.DataFrame) -> None:

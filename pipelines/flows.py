@@ -105,26 +105,32 @@ def nightly(
     """Takes in whatever is new, then builds and publishes the warehouse. The settings file is read anew each night."""
     settings = Settings.load(Path(config) if config else None, data=data, logs=tuple(logs or ()))
     logger = get_run_logger()
-    logger.info("%s: %s", night(), ingest(settings))
-    logger.info("%s: %s", night(), build(settings))
+    taken = ingest(settings)
+    logger.info(
+        "%s: %d calls in %d new lines; ledger version %d", night(), taken.call_count, taken.line_count, taken.version
+    )
+    built = build(settings)
+    logger.info("%s: %s %s", night(), built.catalogue, "is published" if built.is_new else "is unchanged")
 
 
-def serve(
-    cron: str, timezone: str, config: Path | None = None, data: Path | None = None, logs: tuple[str, ...] = ()
-) -> None:
-    """Schedules `nightly` by `cron` in `timezone` and carries out its runs until told to stop. Raises UserError."""
-    settings = Settings.load(config, data=data, logs=logs)
-    folder = settings.data.absolute()
+def serve(settings: Settings, cron: str, timezone: str, config: Path | None = None) -> None:
+    """Schedules `nightly` by `cron` in `timezone` and carries out its runs until told to stop.
+
+    `settings` names the data folder, and the logs where no `config` does. Raises UserError.
+    """
+    if not settings.logs and not settings.outcomes:
+        raise UserError("no logs to take in every night: set logs in [input] of tokenspread.toml")
     schedule = _schedule(cron, timezone)
+    folder = settings.data.absolute()
     parameters = {
         "config": str(config.absolute()) if config else None,
         "data": str(folder),
-        "logs": [str(Path(log).absolute()) for log in logs],
+        "logs": None if config else [str(Path(log).absolute()) for log in settings.logs],
         "timezone": timezone,
     }
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
     home = folder / "prefect"
     home.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
     with temporary_settings({PREFECT_HOME: home}), prefect_server(home):
         nightly.serve(
             name=deployment_name(folder),

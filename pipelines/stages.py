@@ -1,11 +1,11 @@
 """The corridor: ingest, build, report. Each calls the rooms in the order of the walk and computes nothing itself."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -87,9 +87,11 @@ def _commit(store: Ledger, run_id: int, draft: Draft, report: Report) -> IngestS
 
 def _call_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
     """Chooses how a log is read: as the shape that is named, else by the user's mappings, else by the known shapes."""
-    rules = attribution.rules_from(settings.attribution)
-    mapped = [mapping.shape_from(name, table) for name, table in settings.log_mappings.items()]
-    known = [*mapped, *shapes.ORDER]
+    with _mistakes_in_settings():
+        mapped = [mapping.mapped_shape(name, table) for name, table in settings.log_mappings.items()]
+        known = [*mapped, *shapes.ORDER]
+        names = [shape.name for shape in known]
+        rules = attribution.rules_from(settings.attribution, names)
     readings = {shape.name: _call_reading(shape, rules, draft) for shape in known}
     if settings.shape and settings.shape not in readings:
         raise UserError(f"--shape {settings.shape}: no such shape; known are {', '.join(sorted(readings))}")
@@ -103,7 +105,16 @@ def _call_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], R
     return choose
 
 
-def _call_reading(shape: Shape, rules: Any, draft: Draft) -> Reading:
+@contextmanager
+def _mistakes_in_settings() -> Iterator[None]:
+    """What a pure room says of the user's tables is the user's to mend."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(f"tokenspread.toml: {error}") from None
+
+
+def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft) -> Reading:
     def take(read: Read, takings: dict[int, Taking]) -> None:
         told = attribution.attribute(shape.calls(read.lines), rules)
         calls, rejects = settlement.by_verdict(told)
@@ -117,7 +128,9 @@ def _call_reading(shape: Shape, rules: Any, draft: Draft) -> Reading:
 
 
 def _outcome_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
-    known = [*(mapping.outcomes_from(n, table) for n, table in settings.outcome_mappings.items()), outcomes.SHAPE]
+    with _mistakes_in_settings():
+        mapped = [mapping.mapped_outcomes(name, table) for name, table in settings.outcome_mappings.items()]
+    known = [*mapped, outcomes.SHAPE]
     readings = {shape.name: _outcome_reading(shape, draft) for shape in known}
 
     def choose(records: list[dict]) -> Reading | None:

@@ -18,10 +18,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pipelines.settings import LedgerBusy, UserError
+from pipelines.settings import LedgerBusy, Settings, UserError
 
 pytestmark = pytest.mark.prefect
 
+ROOT = Path(__file__).parent.parent
 START_SECONDS = 120
 BERLIN = ZoneInfo("Europe/Berlin")
 LOG_LINE = {
@@ -113,8 +114,15 @@ def test_a_schedule_that_cannot_be_is_refused(tmp_path: Path, cron: str, timezon
     from pipelines import flows
 
     with pytest.raises(UserError, match=named):
-        flows.serve(cron, timezone, data=tmp_path)
+        flows.serve(Settings(logs=("log.jsonl",), data=tmp_path), cron, timezone)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_schedule_without_logs_is_refused(tmp_path: Path) -> None:
+    from pipelines import flows
+
+    with pytest.raises(UserError, match="logs"):
+        flows.serve(Settings(data=tmp_path), "15 2 * * *", "UTC")
 
 
 @contextmanager
@@ -123,17 +131,22 @@ def served(tmp_path: Path, cron: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    code = f"from pathlib import Path; from pipelines import flows; flows.serve({cron!r}, 'Europe/Berlin', "
-    code += f"data=Path({str(tmp_path / 'data')!r}), logs=({str(tmp_path / 'log.jsonl')!r},))"
+    config = tmp_path / "tokenspread.toml"
+    config.write_text('[input]\nlogs = ["log.jsonl"]\ndata = "data"\n', encoding="utf-8")
+    code = "from pipelines.cli import main; main()"
+    arguments = ["serve", "--cron", cron, "--timezone", "Europe/Berlin", "--config", str(config)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     env |= {"PREFECT_SERVER_API_PORT": str(port), "PREFECT_HOME": str(tmp_path / "home")}
     with (tmp_path / "serve.log").open("w") as output:
-        process = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *arguments], cwd=ROOT, env=env, stdout=output, stderr=output
+        )
         try:
             yield f"http://127.0.0.1:{port}/api"
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
+    assert process.returncode == 0
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0, "the server that serve started outlived it"
 

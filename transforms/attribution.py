@@ -10,8 +10,8 @@
     [attribution.litellm_slp]                               # in place of the rules above, for logs of this shape
     feature = { tags = "request_tags", prefix = "feature:" }
 
-A rule goes before what the shape found by itself, wherever it yields a value. A call stays one call whatever its tags: the
-first tag that fits has it. A call that neither rule nor shape attributes stays null: unattributed.
+A rule goes before what the shape found by itself, wherever it yields a value. A call stays one call whatever its tags:
+the first tag that fits has it. A call that neither rule nor shape attributes stays null: unattributed.
 """
 
 import json
@@ -35,44 +35,47 @@ class Rule:
     equals: tuple[str, ...] = ()
 
 
-Rules = dict[str, Rule]  # by call column
+@dataclass(frozen=True)
+class Rules:
+    general: dict[str, Rule]  # by call column
+    of_shape: dict[str, dict[str, Rule]]
+
+    def of(self, shape: str) -> dict[str, Rule]:
+        return self.general | self.of_shape.get(shape, {})
 
 
-def rules_from(table: dict[str, Any], shape: str | None = None, shapes: Collection[str] = ()) -> Rules:
-    """The rules of `[attribution]` for calls of `shape`.
+def rules_from(table: dict[str, Any], shapes: Collection[str] = ()) -> Rules:
+    """The rules of `[attribution]`.
 
-    `shapes` are the names that a table may stand for; none given: any. Raises ValueError that names the place, the fact
-    and the fix.
+    `shapes` are the names that a table within may have; none given: any. Raises ValueError that names the place, the
+    fact and the fix.
     """
     own = {name: given for name, given in table.items() if name not in TARGETS}
-    rules = _rules("[attribution]", {name: given for name, given in table.items() if name in TARGETS})
     for name, given in own.items():
         if not isinstance(given, dict) or (shapes and name not in shapes):
             known = ", ".join([*TARGETS, *shapes])
             raise ValueError(f"[attribution] {name}: is neither a column nor a shape; known are {known}")
-        special = _rules(f"[attribution.{name}]", given)
-        if name == shape:
-            rules |= special
-    return rules
+    general = {name: given for name, given in table.items() if name in TARGETS}
+    return Rules(
+        _rules("[attribution]", general), {name: _rules(f"[attribution.{name}]", given) for name, given in own.items()}
+    )
 
 
-def fields(rules: Rules) -> dict[str, str]:
-    """What has to be read for `rules`: column name (it begins with "@") -> path."""
-    return {f"@{path}": path for rule in rules.values() for path in rule.paths}
+def fields(rules: Rules, shape: str) -> dict[str, str]:
+    """What has to be read for the rules of `shape`: column name (it begins with "@") -> path."""
+    return {f"@{path}": path for rule in rules.of(shape).values() for path in rule.paths}
 
 
 def attribute(calls: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """CALLS (with the columns of `fields`) -> CALLS without them, `rules` applied. Same rows, same order."""
+    """CALLS of one shape (with the columns of `fields`) -> CALLS without them, `rules` applied. Same rows and order."""
     columns = {}
-    for name, rule in rules.items():
+    for name, rule in rules.of(calls["shape"][0]).items() if calls.height else ():
         value = _value(calls, rule)
-        if name == "is_success":
-            value = _boolean(value, rule)
-        columns[name] = pl.coalesce(value, name)
+        columns[name] = pl.coalesce(_boolean(value, rule) if name == "is_success" else value, name)
     return calls.with_columns(**columns).select(pl.exclude("^@.*$"))
 
 
-def _rules(where: str, table: dict[str, Any]) -> Rules:
+def _rules(where: str, table: dict[str, Any]) -> dict[str, Rule]:
     for name in table:
         if name not in TARGETS:
             raise ValueError(f"{where} {name}: is no column to attribute; known are {', '.join(TARGETS)}")
@@ -120,7 +123,7 @@ def _boolean(value: pl.Expr, rule: Rule) -> pl.Expr:
 
 
 def _tagged(tags: pl.Series, prefix: str) -> pl.Series:
-    """What follows `prefix` in the first tag that begins with it; `tags` are lists as JSON text, or set off by commas."""
+    """What follows `prefix` in the first tag that begins with it; `tags` are JSON lists, or texts with commas."""
     rows = [(text, _first(text, prefix)) for text in tags.drop_nulls().unique()]
     known = pl.DataFrame(rows, schema={"text": pl.String, "value": pl.String}, orient="row")
     return tags.to_frame("text").join(known, on="text", how="left", maintain_order="left")["value"]

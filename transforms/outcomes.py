@@ -42,6 +42,8 @@ SHAPE = Shape("outcomes", (*_SUBJECTS, "outcome", *_KINDS), matches, tellings)
 def told_inline(calls: pl.DataFrame) -> pl.DataFrame:
     """OUTCOMES that calls' own lines tell; the subject is the call's action. `calls` has CALLS' outcome columns and the
     action of the ledger."""
+    if all(calls[name].null_count() == calls.height for name in ("outcome", "is_success")):
+        return schemas.empty(schemas.OUTCOMES)
     told = calls.filter(pl.col("outcome").is_not_null() | pl.col("is_success").is_not_null())
     return schemas.conform(
         told.with_columns(

@@ -22,6 +22,8 @@ _ADDRESS = ("content_id", "line_number", "part")
 def by_verdict(told: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(rows to keep, QUARANTINE) of a frame with `verdict`. A line with one part that cannot be kept is quarantined
     whole: half of it would pass for all of it."""
+    if told["verdict"].null_count() == told.height:
+        return told, schemas.empty(schemas.QUARANTINE)
     bad = told.filter(pl.col("verdict").is_not_null() & (pl.col("verdict") != "other"))
     kept = told.filter(pl.col("verdict").is_null())
     if bad.is_empty():

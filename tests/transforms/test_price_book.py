@@ -4,7 +4,7 @@ from itertools import combinations, pairwise
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import reference
@@ -162,6 +162,7 @@ def test_cards_price_every_call_as_the_book_says(contract, catalogue, some_calls
             assert (cost, status) == card_price(call, cards), call
 
 
+@settings(max_examples=40)
 @given(contracts(), catalogues(), st.randoms(use_true_random=False))
 def test_cards_do_not_overlap_and_do_not_depend_on_order(contract, catalogue, random):
     rows = price_book.applicable(book_of(*contract), book_of(*catalogue), REFS)
@@ -187,6 +188,7 @@ def are_apart(one: dict, other: dict) -> bool:
     )
 
 
+@settings(max_examples=40)
 @given(contracts(), catalogues())
 def test_applicable_rows_of_a_class_do_not_overlap(contract, catalogue):
     rows = price_book.applicable(book_of(*contract), book_of(*catalogue), REFS)

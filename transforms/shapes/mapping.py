@@ -24,10 +24,25 @@ import polars as pl
 
 from transforms.schemas import ATTRIBUTES, QUANTITIES
 from transforms.shapes.fields import to_calls, typed
+from transforms.shapes.outcome_mapping import outcomes_from
 from transforms.shapes.paths import as_text, find, loads
 from transforms.shapes.providers import provider_id
 from transforms.shapes.shape import Shape
-from transforms.shapes.sources import AMOUNTS, Source, check_known, kind_of, paths_of, source_of, values_of
+from transforms.shapes.sources import (
+    AMOUNTS,
+    Source,
+    check_known,
+    has_value,
+    kind_of,
+    matchers,
+    matches,
+    paths_of,
+    source_of,
+    texts_of,
+    values_of,
+)
+
+__all__ = ["outcomes_from", "shape_from"]
 
 COLUMNS = (
     "provider",
@@ -74,7 +89,7 @@ class Mapping:
         return list(dict.fromkeys(paths))
 
 
-def mapped_shape(name: str, table: dict[str, Any]) -> Shape:
+def shape_from(name: str, table: dict[str, Any]) -> Shape:
     """The shape that `[log.<name>]` describes. Raises ValueError that names the place, the fact and the fix."""
     mapping = _mapping(name, table)
     return Shape(
@@ -83,20 +98,6 @@ def mapped_shape(name: str, table: dict[str, Any]) -> Shape:
         matches=lambda record: matches(record, mapping.match),
         calls=lambda lines: _calls(lines, mapping),
     )
-
-
-def matches(record: dict[str, Any], match: dict[str, tuple[str, ...]]) -> bool:
-    found = ((as_text(find(record, path)), values) for path, values in match.items())
-    return all(text is not None and ("*" in values or text in values) for text, values in found)
-
-
-def matchers(where: str, given: Any) -> dict[str, tuple[str, ...]]:
-    """`match` or `calls_where` as a table has it."""
-    if not isinstance(given, dict) or not given:
-        raise ValueError(f'{where}: is no table; write it like {{ event = "message_send" }}')
-    for path in given:
-        paths_of(where, path, relative=False)
-    return {path: values_of(values) for path, values in given.items()}
 
 
 def _mapping(name: str, table: dict[str, Any]) -> Mapping:
@@ -154,22 +155,6 @@ def _calls(lines: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     reasons = {"status is not success, error or cache_hit": ~pl.col("status").is_in(_STATUSES)}
     read = read.with_columns(fault=fault)
     return to_calls(read, mapping.name, _columns(mapping), other=~pl.col("is_call"), reasons=reasons)
-
-
-def has_value(path: str, values: tuple[str, ...]) -> pl.Expr:
-    return pl.col(path).is_not_null() if "*" in values else pl.col(path).is_in(values)
-
-
-def texts_of(
-    lines: pl.DataFrame, sources: dict[str, Source], null_values: tuple[str, ...], **others: pl.Expr
-) -> pl.DataFrame:
-    """The line keys, what starts with "@", `others`, and the text of each source's column."""
-    passed = [name for name in lines.columns if name.startswith("@")]
-    if null_values:
-        paths = {path for source in sources.values() for path in source.paths}
-        lines = lines.with_columns(pl.when(~pl.col(path).is_in(null_values)).then(path).alias(path) for path in paths)
-    texts = {name: source.text(name) for name, source in sources.items()}
-    return lines.select("content_id", "line_number", *passed, **others, **texts)
 
 
 def _columns(mapping: Mapping) -> dict[str, pl.Expr]:

@@ -1,4 +1,6 @@
-"""One line of a user's mapping: where a column comes from and how its text is read.
+"""What the tables of a user's mapping are made of: which records they mean, and where each column comes from.
+
+    match = { event = "message_send", user = "*", kind = ["run", "retry"] }  # a value, any but null, one of several
 
 input_tokens = "usage.input"                                  # a path
 model = ["response.model", "request.model"]                   # the first that has a value
@@ -20,7 +22,7 @@ import polars as pl
 from transforms.schemas import QUANTITIES
 from transforms.shapes.fields import BOOLEAN, COUNT, Kind, read_pico, read_seconds, text
 from transforms.shapes.instants import INSTANT_KINDS, strptime_kind
-from transforms.shapes.paths import as_text, steps
+from transforms.shapes.paths import as_text, find, steps
 
 INSTANTS = ("called_at", "occurred_at")
 AMOUNTS = ("recorded_cost_usd", "value_usd")
@@ -119,3 +121,33 @@ def _unit(where: str, unit: str | None, default: str, known: dict[str, Any]) -> 
     if unit is not None and unit not in known:
         raise ValueError(f"{where}: {unit!r} is no unit for it; known are {', '.join(known)}")
     return unit or default
+
+
+def matches(record: dict[str, Any], match: dict[str, tuple[str, ...]]) -> bool:
+    found = ((as_text(find(record, path)), values) for path, values in match.items())
+    return all(text is not None and ("*" in values or text in values) for text, values in found)
+
+
+def matchers(where: str, given: Any) -> dict[str, tuple[str, ...]]:
+    """`match` or `calls_where` as a table has it."""
+    if not isinstance(given, dict) or not given:
+        raise ValueError(f'{where}: is no table; write it like {{ event = "message_send" }}')
+    for path in given:
+        paths_of(where, path, relative=False)
+    return {path: values_of(values) for path, values in given.items()}
+
+
+def has_value(path: str, values: tuple[str, ...]) -> pl.Expr:
+    return pl.col(path).is_not_null() if "*" in values else pl.col(path).is_in(values)
+
+
+def texts_of(
+    lines: pl.DataFrame, sources: dict[str, Source], null_values: tuple[str, ...], **others: pl.Expr
+) -> pl.DataFrame:
+    """The line keys, what starts with "@", `others`, and the text of each source's column."""
+    passed = [name for name in lines.columns if name.startswith("@")]
+    if null_values:
+        paths = {path for source in sources.values() for path in source.paths}
+        lines = lines.with_columns(pl.when(~pl.col(path).is_in(null_values)).then(path).alias(path) for path in paths)
+    texts = {name: source.text(name) for name, source in sources.items()}
+    return lines.select("content_id", "line_number", *passed, **others, **texts)
