@@ -234,8 +234,8 @@ def _losers(
 
 def _files_with(connection: duckdb.DuckDBPyConnection, paths: list[str], losers: Path) -> list[str]:
     rows = connection.execute(
-        "select distinct filename from read_parquet(?, filename = true) "
-        "semi join read_parquet(?) using (content_id, line_number, part)",
+        "select distinct filename from (select filename, content_id, line_number, part from read_parquet(?, filename = true)) "
+        "semi join (select * from read_parquet(?)) using (content_id, line_number, part)",
         [_globs(paths), _globs([str(losers)])],
     ).fetchall()
     return sorted(name for (name,) in rows)

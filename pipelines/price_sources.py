@@ -15,7 +15,7 @@ __all__ = ["catalogue_rates", "read_price_file"]
 # Spellings of providers that genai-prices does not know, or takes for another one ("azure.ai.openai" has "openai" in
 # it). None: a gateway's name, which says nothing about who served the call.
 PROVIDER_IDS = {
-    "aws.bedrock": "aws", "bedrock": "aws", "bedrock_converse": "aws", "amazon_bedrock": "aws", "sagemaker": "aws",
+    "aws.bedrock": "aws", "bedrock": "aws", "bedrock_converse": "aws", "amazon_bedrock": "aws",
     "azure_ai": "azure", "azure_openai": "azure", "azure-openai": "azure", "azure.ai.openai": "azure",
     "azure.ai.inference": "azure", "az.ai.openai": "azure", "az.ai.inference": "azure", "azure_text": "azure",
     "fireworks_ai": "fireworks", "fireworks-ai": "fireworks",
@@ -24,7 +24,7 @@ PROVIDER_IDS = {
     "kimi": "moonshotai", "moonshot": "moonshotai", "voyage": "voyageai", "z.ai": "zai", "z-ai": "zai",
     "mistral_ai": "mistral", "mistralai": "mistral", "codestral": "mistral",
     "together_ai": "together", "together-ai": "together", "togetherai": "together",
-    "text-completion-openai": "openai", "openai_chat": "openai", "openai_responses": "openai",
+    "text-completion-openai": "openai",
     "x_ai": "x-ai", "xai": "x-ai", "grok": "x-ai",
     "litellm": None, "litellm_proxy": None,
 }  # fmt: skip

@@ -14,7 +14,20 @@ STEP = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')
 
 
 class Number(str):
-    """A JSON number, or NaN and its like, as it is written."""
+    """A JSON number, or NaN and its like, as text."""
+
+
+def _fraction(digits: str) -> Number:
+    """The shortest digits of the double: DuckDB keeps no more of a number with a fraction or an exponent, and both ways
+    of reading must give the same amount."""
+    return Number(repr(float(digits)))
+
+
+def _whole(digits: str) -> Number:
+    return Number(digits) if len(digits) < 19 or -(2**63) <= int(digits[:21]) < 2**64 else _fraction(digits)
+
+
+_NUMBERS = {"parse_int": _whole, "parse_float": _fraction, "parse_constant": Number}
 
 
 @cache
@@ -37,9 +50,7 @@ def parse(line: bytes) -> dict[str, Any] | str:
 
 def _loads(text: str) -> dict[str, Any] | str:
     try:
-        value = json.loads(
-            text, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=_unique_keys
-        )
+        value = json.loads(text, object_pairs_hook=_unique_keys, **_NUMBERS)
         text.encode("utf-8")
     except DuplicateKey:
         return "an object has a key twice"
@@ -95,7 +106,7 @@ def find(record: Any, path: str) -> tuple[Any, str | None]:
 
 def _loads_any(text: str) -> Any:
     try:
-        return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=Number)
+        return json.loads(text, **_NUMBERS)
     except (ValueError, RecursionError):
         return None
 

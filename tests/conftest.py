@@ -10,8 +10,9 @@ import pytest
 
 GOLDENS = Path(__file__).parent / "goldens"
 
-# Wall time says nothing on a busy machine.
-hypothesis.settings.register_profile("tokenspread", deadline=None, print_blob=True)
+# Wall time says nothing on a busy machine; the explain phase costs minutes of it after a failure.
+PHASES = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
+hypothesis.settings.register_profile("tokenspread", deadline=None, print_blob=True, phases=PHASES)
 hypothesis.settings.load_profile("tokenspread")
 
 # Prefect makes its home when it is imported; the user's own must stay as it is.

@@ -26,8 +26,8 @@ MODULE_LINES = 250
 FUNCTION_LINES = 40
 UNITS = ("_tokens", "_count", "_seconds", "_pico", "_atto", "_usd", "_share")
 VALUE_TYPES = {
-    *("__future__", "base64", "collections", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools"),
-    *("hashlib", "itertools", "json", "math", "operator", "re", "string", "typing", "zoneinfo"),
+    *("__future__", "base64", "collections", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions"),
+    *("functools", "hashlib", "itertools", "json", "math", "operator", "re", "string", "typing", "zoneinfo"),
 }
 
 
@@ -62,7 +62,8 @@ def is_zero(node: ast.expr) -> bool:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_fits_in_a_head(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MODULE_LINES
+    line_count = len(path.read_text(encoding="utf-8").splitlines())
+    assert line_count <= MODULE_LINES
     too_long = [
         f"{node.name} has {node.end_lineno - node.lineno + 1} lines"
         for node in ast.walk(tree_of(path))

@@ -2,8 +2,13 @@
 -- ledger_version | version of the ledger
 -- price_book_hash | hash of the price book; equal hash and equal ledger: equal figures
 -- code_version | version of tokenspread that built it
+-- first_day | UTC date of the first call; null: no call has one
+-- last_day | UTC date of the last call; null: no call has one
+-- unmatched_outcome_count | outcomes of subjects that no call names, see outcomes
 select
-    max(value) filter (where key = 'ledger_version') as ledger_version,
-    max(value) filter (where key = 'price_book_hash') as price_book_hash,
-    max(value) filter (where key = 'code_version') as code_version,
-from source.settings
+    (select value from source.settings where key = 'ledger_version') as ledger_version,
+    (select value from source.settings where key = 'price_book_hash') as price_book_hash,
+    (select value from source.settings where key = 'code_version') as code_version,
+    (select min(day) from usage_cube) as first_day,
+    (select max(day) from usage_cube) as last_day,
+    (select count(*) from outcomes where action_id is null) as unmatched_outcome_count,

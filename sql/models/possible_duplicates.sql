@@ -11,7 +11,7 @@ with calls_without_id as (
     -- Two calls with ids of their provider are two calls.
     select distinct called_at
     from source.ledger
-    where response_id is null and called_at is not null and input_tokens + output_tokens > 0
+    where response_id is null and called_at is not null and input_tokens > 0
 )
 
 select
@@ -26,6 +26,6 @@ select
 from source.ledger as ledger
 semi join calls_without_id
     on ledger.called_at = calls_without_id.called_at
-where input_tokens + output_tokens > 0
+where ledger.input_tokens > 0
 group by called_at, model, user_id, input_tokens, output_tokens
 having count(distinct content_id) > 1 and count(*) > count(response_id)

@@ -84,7 +84,8 @@ def contents_of(ledger: pl.DataFrame, quarantine: pl.DataFrame, outcomes: pl.Dat
         quarantined = quarantine.filter(content_id=content_id).height
         rows.append(content_row(content_id, "calls", call_lines, quarantined))
     for content_id in sorted({*outcomes["content_id"]} - {row["content_id"] for row in rows}):
-        rows.append(content_row(content_id, "outcomes", 0, 0))
+        lines = outcomes.filter(content_id=content_id)["line_number"].n_unique()
+        rows.append(content_row(content_id, "outcomes", lines, 0))
     return pl.DataFrame(rows, schema=warehouse.CONTENTS, orient="row")
 
 

@@ -32,11 +32,12 @@ class Kind:
 def typed(lines: pl.DataFrame, kinds: dict[str, Kind]) -> pl.DataFrame:
     """`lines` with each path of `kinds` read as its kind, and the column `fault`.
 
-    `fault` is null where every field could be read, else names the first that could not, never what it held.
+    `fault` is null where every field could be read, else names the first that could not, never what it held. An empty
+    text is none.
     """
     read = {path: kind.read(lines[path]).alias(path) for path, kind in kinds.items()}
     faults = [
-        pl.when(read[path].is_null() & lines[path].is_not_null()).then(pl.lit(f"{path} is not {kind.what}"))
+        pl.when(read[path].is_null() & (lines[path] != "")).then(pl.lit(f"{path} is not {kind.what}"))
         for path, kind in kinds.items()
         if not kind.lenient and read[path].null_count() > lines[path].null_count()
     ]
@@ -74,7 +75,7 @@ def as_number(text: str) -> Decimal | None:
 
 def as_count(text: str) -> int | None:
     number = as_number(text)
-    if number is None or not 0 <= number <= MOST_TOKENS or number % 1:
+    if number is None or not 0 <= number <= MOST_TOKENS or number != number.to_integral_value():
         return None
     return int(number)
 
@@ -86,10 +87,11 @@ def read_count(text: pl.Series) -> pl.Series:
 
 def _pico(value: str, digits: int) -> int | None:
     amount = as_number(value)
-    if amount is None or abs(amount) > MOST_USD * 10**12:  # in whatever unit; keeps the next line exact
+    most = MOST_USD * 10**12
+    if amount is None or not -most <= amount <= most:  # in whatever unit; keeps the next line exact
         return None
     pico = int(amount.scaleb(digits, EXACT).quantize(Decimal(1), context=EXACT))
-    return pico if abs(pico) <= MOST_USD * 10**12 else None
+    return pico if abs(pico) <= most else None
 
 
 def read_pico(values: pl.Series, digits: int = 12) -> pl.Series:

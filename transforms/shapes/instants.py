@@ -37,13 +37,13 @@ def _iso(text: str) -> datetime | None:
     fraction, zone = (parts[7] or "")[:6].ljust(6, "0"), parts[8] or "Z"
     if second == 60:  # a leap second: kept as the last microsecond of its minute, so that its day does not change
         second, fraction = 59, "999999"
-    offset = UTC
+    offset = timedelta()
     if zone[0] in "+-":
-        minutes = int(zone[1:3]) * 60 + int(zone[3:].lstrip(":") or 0)
-        offset = timezone(timedelta(minutes=minutes if zone[0] == "+" else -minutes)) if minutes < 1440 else None
+        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[3:].lstrip(":") or 0)) * (-1 if zone[0] == "-" else 1)
     try:
-        return datetime(year, month, day, hour, minute, second, int(fraction), offset or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
+        at = datetime(year, month, day, hour, minute, second, int(fraction), timezone(offset))
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):  # no such day, or an offset of a day and more
         return None
 
 
@@ -57,7 +57,7 @@ def _fast_iso(text: pl.Series) -> pl.Series:
         if at.null_count() > text.null_count():
             rest = pl.select(pl.when(at.is_null()).then(text + ending)).to_series()
             at = pl.select(pl.coalesce(at, _rfc3339(rest))).to_series()
-    if (leap := text.str.slice(16, 3) == ":60").any():
+    if (leap := text.str.contains(":60", literal=True)).any():
         at = pl.select(pl.when(~leap).then(at)).to_series()
     return at
 

@@ -1,0 +1,76 @@
+"""What a report tells, read from the published tables: the same figures for the terminal and for JSON."""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from pipelines.settings import UserError
+
+Query = Callable[[str], pl.DataFrame]
+DIMENSIONS = ("feature", "user", "customer", "model", "day")
+
+LINES = """
+select
+    count(*) filter (where kind = 'calls') as call_file_count,
+    count(*) filter (where kind = 'outcomes') as outcome_file_count,
+    sum(line_count)::bigint as line_count,
+    sum(kept_line_count)::bigint as kept_line_count,
+    sum(duplicate_count)::bigint as duplicate_count,
+    sum(quarantined_count)::bigint as quarantined_count,
+    sum(other_count)::bigint as other_count,
+    sum(blank_count)::bigint as blank_count
+from files
+"""
+QUARANTINE = "select reason, count(*) as line_count from quarantine group by reason order by line_count desc, reason"
+UNPRICED = "select * from unpriced order by provider, model, price_status, token_class nulls first"
+RECORDED_COST = """
+select
+    sum(recorded_call_count)::bigint as recorded_call_count,
+    sum(compared_call_count)::bigint as compared_call_count,
+    sum(recorded_cost_usd) as recorded_cost_usd,
+    sum(cost_usd) as cost_usd,
+    sum(differing_call_count)::bigint as differing_call_count,
+    sum(uncompared_recorded_cost_usd) as uncompared_recorded_cost_usd
+from recorded_cost
+"""
+DUPLICATES = "select count(*) as set_count, sum(call_count)::bigint as call_count from possible_duplicates"
+ECONOMICS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
+SCENARIOS = "select * from scenario_by_dimension where dimension in ('all', '{by}') order by scenario_order"
+
+
+def report_figures(query: Query, by: str) -> dict[str, Any]:
+    """Everything that a report shows: ints, exact Decimals, and None for unknown. Raises UserError for an unknown `by`.
+
+    `rows` has one entry for each name of the dimension, `total` one for all; each with its `scenarios`, actual first.
+    """
+    if by not in DIMENSIONS:
+        raise UserError(f"--by {by}: no such grouping; choose one of {', '.join(DIMENSIONS)}")
+    rows = _with_scenarios(query, by)
+    total = [row for row in rows if row["dimension"] == "all"]
+    rows = [row for row in rows if row["dimension"] == by]
+    if by == "day":
+        rows.sort(key=lambda row: row["name"])
+    return {
+        "by": by,
+        "about": _one(query("select * from about")),
+        "lines": _one(query(LINES)),
+        "quarantine": query(QUARANTINE).to_dicts(),
+        "unpriced": query(UNPRICED).to_dicts(),
+        "recorded_cost": _one(query(RECORDED_COST)),
+        "possible_duplicates": _one(query(DUPLICATES)),
+        "rows": rows,
+        "total": total[0] if total else None,
+    }
+
+
+def _with_scenarios(query: Query, by: str) -> list[dict[str, Any]]:
+    scenarios: dict[tuple[str, str], list[dict]] = {}
+    for row in query(SCENARIOS.format(by=by)).to_dicts():
+        scenarios.setdefault((row.pop("dimension"), row.pop("name")), []).append(row)
+    rows = query(ECONOMICS.format(by=by)).to_dicts()
+    return [row | {"scenarios": scenarios.get((row["dimension"], row["name"]), [])} for row in rows]
+
+
+def _one(frame: pl.DataFrame) -> dict[str, Any]:
+    return frame.row(0, named=True)

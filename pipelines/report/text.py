@@ -1,0 +1,38 @@
+"""Figures and other people's text as a reader can take them in. Null is unknown and shows as a dash, never as zero."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+UNKNOWN = "-"
+SIGNIFICANT_DIGITS = 4
+
+
+def harmless(text: str) -> str:
+    """Text from a log with every character that a terminal could obey, or that hides others, written as its escape."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in text)
+
+
+def money(usd: Decimal | None) -> str:
+    """USD: cents from a dollar up, four significant digits below; what is not zero never shows as zero. Half-even."""
+    if usd is None:
+        return UNKNOWN
+    decimals = 2 if abs(usd) >= 1 or not usd else SIGNIFICANT_DIGITS - 1 - usd.adjusted()
+    shown = f"{usd.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN):,f}"
+    whole, _, rest = shown.partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
+
+
+def count(number: int | None) -> str:
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+def mean(total: int | None, number: int, decimals: int = 0) -> str:
+    """`total` over `number`, exact until it is rounded half-even."""
+    if total is None or not number:
+        return UNKNOWN
+    return f"{(Decimal(total) / number).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN):,f}"
+
+
+def share(part: float | None, signed: bool = False) -> str:
+    if part is None:
+        return UNKNOWN
+    return f"{part:+,.1%}" if signed else f"{part:,.1%}"

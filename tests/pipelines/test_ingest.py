@@ -1,0 +1,215 @@
+"""What is taken of log files, and once only: copies, growth, halves, rewrites, and tellings of one call in many places."""
+
+import gzip
+import json
+import random
+import shutil
+
+import pytest
+import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.settings import UserError
+from tests.pipelines.logs import balance, chat, figures, ingest, jsonl, ledger_rows, snapshot, without_id
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+def test_running_twice_is_running_once(tmp_path, data):
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(jsonl(chat(n) for n in range(5)))
+    assert ingest(data, log).call_count == 5
+    before = figures(data)
+    again = ingest(data, log)
+    assert (again.call_count, again.is_new) == (0, False)
+    assert figures(data) == before
+
+
+@pytest.mark.parametrize("make", [chat, without_id], ids=["with ids", "without ids"])
+def test_a_copy_brings_nothing(tmp_path, data, make):
+    content = jsonl(make(n) for n in range(5))
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(content)
+    ingest(data, log)
+    (tmp_path / "other name.log").write_bytes(content)
+    (tmp_path / "no.ending").write_bytes(gzip.compress(content))
+    (tmp_path / "log.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(content))
+    assert ingest(data, tmp_path / "other name.log", tmp_path / "no.ending", tmp_path / "log.jsonl.zst").call_count == 0
+    assert len(figures(data)) == 5
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress], ids=["gzip", "zstd"])
+def test_compressed_logs_read_like_plain_ones(tmp_path, pack):
+    content = jsonl(chat(n) for n in range(5))
+    (tmp_path / "plain").write_bytes(content)
+    (tmp_path / "packed").write_bytes(pack(content))
+    ingest(tmp_path / "a", tmp_path / "plain")
+    ingest(tmp_path / "b", tmp_path / "packed")
+    assert figures(tmp_path / "a") == figures(tmp_path / "b")
+
+
+def test_a_log_that_grew_brings_what_it_grew_by(tmp_path, data):
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(jsonl(without_id(7) for _ in range(3)))
+    ingest(data, log)
+    log.write_bytes(jsonl(without_id(7) for _ in range(5)))
+    assert ingest(data, log).call_count == 2
+    assert sorted(ledger_rows(data)["line_number"]) == [1, 2, 3, 4, 5]
+
+
+def test_a_half_last_line_waits_for_its_other_half(tmp_path, data):
+    log, lines = tmp_path / "log.jsonl", jsonl(chat(n) for n in range(3))
+    log.write_bytes(lines[:-40])
+    summary = ingest(data, log)
+    assert (summary.call_count, len(summary.report.waiting)) == (2, 1)
+    log.write_bytes(lines)
+    assert ingest(data, log).call_count == 1
+    assert len(figures(data)) == 3
+
+
+def test_a_whole_last_line_without_line_feed_is_taken_once(tmp_path, data):
+    log, lines = tmp_path / "log.jsonl", jsonl(without_id(n) for n in range(3))
+    log.write_bytes(lines.removesuffix(b"\n"))
+    assert ingest(data, log).call_count == 3
+    log.write_bytes(lines + jsonl([without_id(9)]))
+    assert ingest(data, log).call_count == 1
+    assert sorted(ledger_rows(data)["line_number"]) == [1, 2, 3, 4]
+
+
+def test_a_rotated_log_is_known_and_its_successor_is_new(tmp_path, data):
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(jsonl(without_id(n) for n in range(3)))
+    ingest(data, log)
+    grown = jsonl(without_id(n) for n in range(4))  # it grew before it was rotated
+    (tmp_path / "log.1.gz").write_bytes(gzip.compress(grown))
+    log.write_bytes(jsonl([without_id(100)]))
+    assert ingest(data, tmp_path / "log.1.gz", log).call_count == 2
+    assert len(figures(data)) == 5
+
+
+def test_a_copy_that_went_on_differently_brings_only_what_is_new(tmp_path, data):
+    log, fork = tmp_path / "log.jsonl", tmp_path / "fork.jsonl"
+    log.write_bytes(jsonl(without_id(n) for n in range(3)))
+    ingest(data, log)
+    shutil.copy(log, fork)
+    with fork.open("ab") as file:
+        file.write(jsonl([without_id(50)]))
+    assert ingest(data, fork).call_count == 1
+    with log.open("ab") as file:
+        file.write(jsonl([without_id(60)]))
+    assert ingest(data, log, fork).call_count == 1
+    assert len(figures(data)) == 5
+
+
+def test_identical_rows_without_an_id_are_different_calls(tmp_path, data):
+    (tmp_path / "a").write_bytes(jsonl([without_id(1), without_id(1), without_id(2)]))
+    (tmp_path / "b").write_bytes(jsonl([without_id(1), without_id(3)]))
+    assert ingest(data, tmp_path / "a", tmp_path / "b").call_count == 5
+
+
+def test_the_telling_with_the_most_usage_wins_within_a_file_across_files_and_across_runs(tmp_path, data):
+    tellings = [snapshot(1, 2), snapshot(1, 40), snapshot(1, 40, session="s-0"), snapshot(1, 7)]
+    (tmp_path / "a").write_bytes(jsonl(tellings[:1]))
+    (tmp_path / "b").write_bytes(jsonl(tellings[1:]))
+    ingest(data, tmp_path / "a")
+    ingest(data, tmp_path / "b")
+    (row,) = ledger_rows(data).to_dicts()
+    assert (row["output_tokens"], row["action_id"]) == (40, "s-0")
+    assert sum(content["call_line_count"] for content in balance(data)) == 4
+    ingest(tmp_path / "other", tmp_path / "b")
+    ingest(tmp_path / "other", tmp_path / "a")
+    assert figures(tmp_path / "other") == figures(data)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_split_shuffled_and_gzipped_logs_give_the_same_calls(tmp_path_factory, draw):
+    folder = tmp_path_factory.mktemp("split")
+    numbers = draw.draw(st.lists(st.integers(0, 3), min_size=1, max_size=12))
+    kinds = st.sampled_from([chat, without_id, lambda n: snapshot(n, n), lambda n: snapshot(0, n)])
+    records = [draw.draw(kinds)(number) for number in numbers]
+    lines = [json.dumps(record).encode() + b"\n" for record in records]
+    by_shape = {}
+    for line, record in zip(lines, records, strict=True):
+        by_shape.setdefault(sorted(record)[0], []).append(line)
+    for name, of_shape in by_shape.items():
+        (folder / f"whole-{name}").write_bytes(b"".join(of_shape))
+        random.Random(draw.draw(st.integers())).shuffle(of_shape)
+        cut = draw.draw(st.integers(0, len(of_shape)))
+        (folder / f"part-{name}-1").write_bytes(b"".join(of_shape[:cut]))
+        (folder / f"part-{name}-2").write_bytes(gzip.compress(b"".join(of_shape[cut:])))
+    ingest(folder / "data-whole", folder / "whole-*")
+    for part in sorted(folder.glob("part-*")):
+        ingest(folder / "data-parts", part)
+    # the same bytes twice are a copy, so a log that was cut into equal halves is the one thing that cannot be told
+    halves = [gzip.open(p).read() if p.name.endswith("2") else p.read_bytes() for p in sorted(folder.glob("part-*"))]
+    if len({half for half in halves if half}) == len([half for half in halves if half]):
+        ignored = ("key_hi", "key_lo", "content_id", "line_number", "part", "action_id")
+        assert figures(folder / "data-parts", ignored) == figures(folder / "data-whole", ignored)
+
+
+def test_a_damaged_file_never_stops_the_rest(tmp_path, data):
+    good, cut = tmp_path / "good.jsonl", tmp_path / "cut.gz"
+    good.write_bytes(jsonl(chat(n) for n in range(3)))
+    cut.write_bytes(gzip.compress(jsonl(chat(n) for n in range(100, 400)))[:-200])
+    summary = ingest(data, good, cut)
+    assert [path.name for path, _ in summary.report.unreadable] == ["cut.gz"]
+    assert len(figures(data)) == 3
+    cut.write_bytes(gzip.compress(jsonl(chat(n) for n in range(100, 400))))
+    assert ingest(data, cut).call_count == 300
+
+
+def test_a_bad_line_is_quarantined_with_its_place_and_the_rest_is_read(tmp_path, data):
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(jsonl([chat(1)]) + b"{broken\n\n" + jsonl([chat(2) | {"usage": {"prompt_tokens": 10.7}}, chat(3)]))
+    ingest(data, log)
+    (content,) = balance(data)
+    counts = {name: content[f"{name}_line_count"] for name in ("call", "quarantined", "blank", "other")}
+    assert counts == {"call": 2, "quarantined": 2, "blank": 1, "other": 0}
+    assert content["line_count"] == 5
+
+
+def test_a_file_that_is_no_log_is_refused_by_name_and_passed_over_in_a_folder(tmp_path, data):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "notes.md").write_text("# notes")
+    (tmp_path / "logs" / "log.jsonl").write_bytes(jsonl([chat(1)]))
+    assert [path.name for path, _ in ingest(data, tmp_path / "logs").report.skipped] == ["notes.md"]
+    with pytest.raises(UserError, match="notes.md: no log shape fits; it is text that is neither JSON nor CSV"):
+        ingest(data, tmp_path / "logs" / "notes.md")
+    with pytest.raises(UserError, match="no such file or folder"):
+        ingest(data, tmp_path / "missing.jsonl")
+
+
+@pytest.mark.parametrize("layout", ["array", "pretty", "csv", "parquet"])
+def test_other_layouts_read_like_lines(tmp_path, layout):
+    import polars as pl
+
+    rows = [without_id(n) for n in range(5)]
+    (tmp_path / "lines").write_bytes(jsonl(rows))
+    path = tmp_path / "other"
+    if layout == "array":
+        path.write_text(json.dumps(rows, indent=1))
+    elif layout == "pretty":
+        path.write_text("\n".join(json.dumps(row, indent=1) for row in rows))
+    elif layout == "csv":
+        pl.DataFrame(rows).write_csv(path)
+    else:
+        pl.DataFrame(rows).write_parquet(path)
+    ingest(tmp_path / "a", tmp_path / "lines")
+    ingest(tmp_path / "b", path)
+    assert figures(tmp_path / "a") == figures(tmp_path / "b")
+    assert ingest(tmp_path / "b", path).call_count == 0
+
+
+def test_a_csv_that_grew_brings_its_new_rows(tmp_path, data):
+    import polars as pl
+
+    log = tmp_path / "log.csv"
+    pl.DataFrame([without_id(1), without_id(1)]).write_csv(log)
+    ingest(data, log)
+    pl.DataFrame([without_id(1), without_id(1), without_id(1)]).write_csv(log)
+    assert ingest(data, log).call_count == 1
