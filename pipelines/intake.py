@@ -4,7 +4,7 @@ the rest: what it gave is taken back, and it is named."""
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -79,25 +79,28 @@ class Intake:
                 self.advance(file.size, 0)
         self._read_group()
 
-    def _read_file(self, file: LogFile, kind: str) -> None:
-        seen = sniff.look(file)
-        if seen.layout == "empty":
-            self.report.unchanged.append(file.path)
-            return
-        taking = new_lines.identify(file, self.known, self.next_content_id)
-        taking.kind = kind
-        lines = None
+    def look(self, file: LogFile) -> tuple[sniff.Look, Path | None]:
+        """What the file is; for JSON that is not in lines, also a staged copy of one object a line."""
+        seen, lines = sniff.look(file), None
         if seen.layout in ("array", "unstructured"):
             lines = self._objects_as_lines(file, seen.layout)
             with lines.open("rb") as stream:
-                seen = sniff.Look(seen.layout, sniff.records_of(stream.readlines(sniff.LOOK_BYTES)), seen.seen)
-        if seen.layout == "parquet":
-            seen = sniff.Look("parquet", self.reader.parquet_records(file.path), seen.seen)
+                seen = replace(seen, records=sniff.records_of(stream.readlines(sniff.LOOK_BYTES)))
+        elif seen.layout == "parquet":
+            seen = replace(seen, records=self.reader.parquet_records(file.path))
+        return seen, lines
+
+    def _read_file(self, file: LogFile, kind: str) -> None:
+        seen, lines = self.look(file)
+        if seen.layout == "empty":
+            self.report.unchanged.append(file.path)
+            return
         reading = self.choose(seen.records)
         if reading is None:
             self._pass_over(file, seen)
             return
-        taking.shape = reading.shape
+        taking = new_lines.identify(file, self.known, self.next_content_id)
+        taking.kind, taking.shape = kind, reading.shape
         if taking.is_new:
             self.next_content_id += 1
         if seen.layout == "lines":

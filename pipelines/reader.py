@@ -20,7 +20,7 @@ from nanoarrow._utils import NanoarrowException  # raised by streams, exported n
 from pipelines import records
 from pipelines.log_files import as_glob, open_bytes
 from pipelines.new_lines import LINE_BYTES, TOO_LONG, Piece, Taking
-from pipelines.sniff import csv_reader, csv_record
+from pipelines.sniff import RECORDS, csv_reader, csv_record, records_of
 from transforms import schemas
 
 BLOCK_BYTES = 4 << 20  # what the exact path looks at together; smaller blocks keep one bad line from slowing the rest
@@ -127,8 +127,8 @@ class Reader:
 
     def parquet_records(self, path: Path) -> list[dict[str, Any]]:
         """The first few rows, to recognise the shape by."""
-        rows = pl.DataFrame(self.connection.sql(f"select * from read_parquet({_source(path)}) limit 20"))
-        return rows.to_dicts()
+        query = f"select to_json(line)::varchar from read_parquet({_source(path)}) as line limit {RECORDS}"
+        return records_of([text.encode() for (text,) in self.connection.execute(query).fetchall()])
 
     def parquet_batches(self, taking: Taking, fields: Mapping[str, str]) -> Iterator[Read]:
         """LINES of a Parquet file's rows, from `taking.from_line` on, in batches; raises duckdb.Error."""
@@ -178,6 +178,12 @@ def csv_batches(taking: Taking, fields: Mapping[str, str]) -> Iterator[Read]:
                 kept, rejects = [], []
         taking.line_count = number - taking.from_line
         yield Read(_frame(kept, taking.content_id, fields), _quarantine(rejects, taking.content_id))
+
+
+def lines_of(found: list[dict[str, Any]], fields: Mapping[str, str]) -> pl.DataFrame:
+    """LINES of a few parsed records."""
+    rows = [(number, records.extract(record, fields)) for number, record in enumerate(found, start=1)]
+    return _frame([row for row in rows if not isinstance(row[1], str)], 0, fields)
 
 
 def _exact(block: bytes, content_id: int, first_line: int, fields: Mapping[str, str]) -> Read:

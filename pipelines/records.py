@@ -1,17 +1,11 @@
-"""Fields of a record: how a path is written, found in a parsed record, and asked of DuckDB.
-
-A path is dotted ("usage.prompt_tokens"); a key with a dot in it is quoted ('a."b.c"'); `>` steps into a text that holds
-JSON ("metadata>usage.input"). A path that ends in a list or an object yields its JSON text.
-"""
+"""Fields of a record, by the paths that shapes declare: found in a parsed record, and asked of DuckDB."""
 
 import json
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-STEP = re.compile(r'"((?:[^"]|"")*)"|([^."]+)')
-
+from transforms.shapes import paths
 
 class Number(str):
     """A JSON number, or NaN and its like, as text."""
@@ -32,10 +26,13 @@ _NUMBERS = {"parse_int": _whole, "parse_float": _fraction, "parse_constant": Num
 
 @cache
 def steps(path: str) -> tuple[tuple[str, ...], ...]:
-    """The steps of a path, one group for each text that holds JSON: 'a.b>c' is (('a', 'b'), ('c',))."""
-    return tuple(
-        tuple(quoted.replace('""', '"') or plain for quoted, plain in STEP.findall(part)) for part in path.split(">")
-    )
+    """The keys of a path, one group for each text that holds JSON: 'a.b>c' is (('a', 'b'), ('c',))."""
+    groups: list[list[str]] = [[]]
+    for is_into_text, key in paths.steps(path):
+        if is_into_text:
+            groups.append([])
+        groups[-1].append(key)
+    return tuple(map(tuple, groups))
 
 
 def parse(line: bytes) -> dict[str, Any] | str:
@@ -149,7 +146,7 @@ def _literal(text: str) -> str:
 def duckdb_columns(fields: Mapping[str, str]) -> tuple[str, str]:
     """(the `columns` of read_json, the select list) that read `fields`, each as VARCHAR named by its column name."""
     tree: dict[str, Any] = {}
-    texts = _texts(fields.values())
+    texts = {steps(path)[0] for path in fields.values()}  # where a value is wanted whole, what is below comes out of it
     for path in fields.values():
         node = tree
         first = steps(path)[0]
@@ -160,11 +157,6 @@ def duckdb_columns(fields: Mapping[str, str]) -> tuple[str, str]:
     columns = ", ".join(f"{_literal(name)}: {_literal(_type(node))}" for name, node in tree.items())
     selected = ", ".join(f"{duckdb_expression(path, texts)} as {quoted(name)}" for name, path in fields.items())
     return "{" + columns + "}", selected
-
-
-def _texts(paths: Any) -> set[tuple[str, ...]]:
-    """The steps at which a value is wanted whole, so that what is below it must be taken out of its text."""
-    return {steps(path)[0] for path in paths}
 
 
 def _type(node: Mapping[str, Any]) -> str:

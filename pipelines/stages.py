@@ -1,5 +1,6 @@
 """The corridor: ingest, build, report. Each calls the rooms in the order of the walk and computes nothing itself."""
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,16 +10,16 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines import ledger, log_files, price_file, price_sources, revenue_file, warehouse
+from pipelines import ledger, log_files, price_file, price_sources, revenue_file, sniff, warehouse
 from pipelines.draft import Draft
 from pipelines.intake import Intake, Reading, Report
 from pipelines.ledger import Ledger
 from pipelines.log_files import LogFile
 from pipelines.new_lines import Taking
-from pipelines.reader import Read, Reader
+from pipelines.reader import Read, Reader, lines_of
 from pipelines.settings import Settings, UserError
 from transforms import attribution, outcomes, price_book, scenarios, schemas, settlement, shapes
-from transforms.shapes import mapping
+from transforms.shapes import mapping, outcome_mapping
 from transforms.shapes.shape import Shape
 
 Advance = Callable[[int, int], None]
@@ -43,6 +44,17 @@ class IngestSummary:
 class BuildSummary:
     catalogue: Path
     is_new: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file is, and what its first records would yield."""
+
+    path: Path
+    look: sniff.Look
+    shape: str | None  # None: no shape fits
+    known_shapes: list[str]
+    calls: pl.DataFrame  # CALLS of the first records, attributed
 
 
 def ingest(settings: Settings, advance: Advance = _no_progress, announce: Callable[[int], None] = lambda _: None) -> IngestSummary:
@@ -87,22 +99,32 @@ def _commit(store: Ledger, run_id: int, draft: Draft, report: Report) -> IngestS
 
 def _call_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
     """Chooses how a log is read: as the shape that is named, else by the user's mappings, else by the known shapes."""
-    with _mistakes_in_settings():
-        mapped = [mapping.mapped_shape(name, table) for name, table in settings.log_mappings.items()]
-        known = [*mapped, *shapes.ORDER]
-        names = [shape.name for shape in known]
-        rules = attribution.rules_from(settings.attribution, names)
+    known, rules = _known_shapes(settings)
     readings = {shape.name: _call_reading(shape, rules, draft) for shape in known}
-    if settings.shape and settings.shape not in readings:
-        raise UserError(f"--shape {settings.shape}: no such shape; known are {', '.join(sorted(readings))}")
 
     def choose(records: list[dict]) -> Reading | None:
-        if settings.shape:
-            return readings[settings.shape]
-        shape = shapes.recognise(records, known)
+        shape = _chosen(settings, known, records)
         return readings[shape.name] if shape else None
 
     return choose
+
+
+def _known_shapes(settings: Settings) -> tuple[list[Shape], attribution.Rules]:
+    with _mistakes_in_settings():
+        mapped = [mapping.mapped_shape(name, table) for name, table in settings.log_mappings.items()]
+        known = [*mapped, *shapes.ORDER]
+        rules = attribution.rules_from(settings.attribution, [shape.name for shape in known])
+    return known, rules
+
+
+def _chosen(settings: Settings, known: list[Shape], records: list[dict]) -> Shape | None:
+    if settings.shape is None:
+        return shapes.recognise(records, known)
+    for shape in known:
+        if shape.name == settings.shape:
+            return shape
+    names = ", ".join(shape.name for shape in known)
+    raise UserError(f"--shape {settings.shape}: no such shape; known are {names}")
 
 
 @contextmanager
@@ -129,7 +151,7 @@ def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft) -> Readi
 
 def _outcome_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
     with _mistakes_in_settings():
-        mapped = [mapping.mapped_outcomes(name, table) for name, table in settings.outcome_mappings.items()]
+        mapped = [outcome_mapping.outcomes_from(name, table) for name, table in settings.outcome_mappings.items()]
     known = [*mapped, outcomes.SHAPE]
     readings = {shape.name: _outcome_reading(shape, draft) for shape in known}
 
@@ -200,3 +222,28 @@ def build(settings: Settings) -> BuildSummary:
         warehouse.publish(path, link)
         store.manifest.record_build(made_of, path.name)
     return BuildSummary(link, True)
+
+
+def query(settings: Settings, text: str) -> pl.DataFrame:
+    """Rows of one SELECT over the published tables. Raises UserError."""
+    return warehouse.query(settings.data / "warehouse.duckdb", text)
+
+
+def inspect(settings: Settings) -> Inspection:
+    """What the first of the settings' logs is, without touching the ledger. Raises UserError."""
+    file = log_files.find(settings.logs)[0]
+    with tempfile.TemporaryDirectory(prefix="tokenspread-") as folder:
+        staging = Path(folder)
+        draft = Draft(staging, settlement.settle)
+        reader = Reader(staging)
+        try:
+            look, _ = Intake(reader, draft, 1, _no_progress).look(file)
+        finally:
+            reader.close()
+    known, rules = _known_shapes(settings)
+    names, shape = [shape.name for shape in known], _chosen(settings, known, look.records)
+    if shape is None:
+        return Inspection(file.path, look, None, names, schemas.empty(schemas.CALLS))
+    columns = {path: path for path in shape.fields} | attribution.fields(rules, shape.name)
+    told = attribution.attribute(shape.calls(lines_of(look.records, columns)), rules)
+    return Inspection(file.path, look, shape.name, names, told)

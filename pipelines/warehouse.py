@@ -6,7 +6,6 @@ order, runs `sql/checks`, and swaps the finished file in. Readers keep the file 
 
 import os
 import re
-from dataclasses import dataclass, fields
 from pathlib import Path
 
 import duckdb
@@ -14,7 +13,23 @@ import nanoarrow
 import polars as pl
 
 from pipelines.settings import UserError
+from pipelines.warehouse_sources import (
+    CONTENTS,
+    FILE_SOURCES,
+    RUNS,
+    TABLE_SOURCES,
+    Inputs,
+    arrow_of,
+    glob_escaped,
+    identifier,
+    literal,
+    literals,
+    select_from_files,
+    table_columns,
+)
 from transforms import schemas
+
+__all__ = ["CONTENTS", "RUNS", "CheckFailed", "Inputs", "build", "distinct_price_refs", "publish", "query"]
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
@@ -37,82 +52,6 @@ TABLES = (
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
 KEPT_DURING_BUILD = ("outcomes", "actions")
 
-CONTENTS = {
-    "content_id": pl.Int64,
-    "path": pl.String,
-    "kind": pl.String,  # calls, outcomes
-    "shape": pl.String,
-    "line_count": pl.Int64,
-    "call_line_count": pl.Int64,  # lines that told of at least one call
-    "other_line_count": pl.Int64,
-    "blank_line_count": pl.Int64,
-    "quarantined_line_count": pl.Int64,
-    "byte_count": pl.Int64,
-    "first_seen_at": schemas.INSTANT,
-    "last_taken_at": schemas.INSTANT,
-}
-RUNS = {
-    "run_id": pl.String,
-    "kind": pl.String,
-    "started_at": schemas.INSTANT,
-    "ended_at": schemas.INSTANT,
-    "status": pl.String,
-    "version": pl.Int64,
-    "price_book_hash": pl.String,
-    "line_count": pl.Int64,
-    "call_count": pl.Int64,
-}
-SETTINGS = {"key": pl.String, "value": pl.String}
-
-TABLE_SOURCES = {
-    "contents": CONTENTS,
-    "price_book": schemas.PRICE_BOOK,
-    "rate_cards": schemas.RATE_CARDS,
-    "scenario_rates": schemas.SCENARIO_RATES,
-    "revenue": schemas.REVENUE,
-    "runs": RUNS,
-}
-FILE_SOURCES = {"ledger": schemas.LEDGER, "outcomes": schemas.OUTCOMES, "quarantine": schemas.QUARANTINE}
-
-SQL_TYPES = {
-    pl.String: "varchar",
-    pl.Int32: "integer",
-    pl.Int64: "bigint",
-    pl.Int128: "hugeint",
-    pl.UInt64: "ubigint",
-    pl.Float64: "double",
-    pl.Boolean: "boolean",
-    pl.Date: "date",
-    schemas.INSTANT: "timestamp with time zone",
-}
-
-
-class _ArrowStream:
-    """A frame that shows DuckDB nothing but its Arrow stream: for a polars frame as such it would import pyarrow."""
-
-    def __init__(self, frame: pl.DataFrame):
-        self.frame = frame
-
-    def __arrow_c_stream__(self, requested_schema=None):
-        return self.frame.__arrow_c_stream__(requested_schema)
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Everything that a build reads; file lists are absolute paths of live Parquet files and may be empty."""
-
-    ledger_files: list[str]
-    outcome_files: list[str]
-    quarantine_files: list[str]
-    contents: pl.DataFrame
-    price_book: pl.DataFrame
-    rate_cards: pl.DataFrame
-    scenario_rates: pl.DataFrame
-    revenue: pl.DataFrame
-    runs: pl.DataFrame
-    settings: dict[str, str]
-
-
 class CheckFailed(Exception):
     """A query of `sql/checks` returned rows, so the catalogue was not published."""
 
@@ -121,9 +60,8 @@ def distinct_price_refs(ledger_files: list[str]) -> pl.DataFrame:
     """What a price is asked for: schemas.PRICE_REFS, one row for each distinct combination in the ledger."""
     columns = ", ".join(schemas.PRICE_REFS)
     with connect() as connection:
-        connection.execute("create schema source")
-        _bind_files(connection, "ledger", ledger_files)
-        return frame_of(connection, f"select distinct {columns} from source.ledger order by all")
+        ledger = select_from_files(schemas.PRICE_REFS, ledger_files)
+        return frame_of(connection, f"select distinct {columns} from ({ledger}) as ledger order by all")
 
 
 def build(inputs: Inputs, path: Path, memory_limit: str = "700MB", temp_directory: Path | None = None) -> None:
@@ -133,7 +71,7 @@ def build(inputs: Inputs, path: Path, memory_limit: str = "700MB", temp_director
     """
     if "?" in str(path):
         # DuckDB takes what follows for a URL's query and puts its write-ahead log before it.
-        raise UserError(f"{path}: DuckDB cannot keep a database below a name with a question mark; rename the data folder")
+        raise UserError(f"{path}: DuckDB takes no database below a name with a question mark; rename the data folder")
     unfinished = path.with_name(path.name + ".building")
     for leftover in (unfinished, Path(f"{unfinished}.wal")):
         leftover.unlink(missing_ok=True)
@@ -156,15 +94,10 @@ def build(inputs: Inputs, path: Path, memory_limit: str = "700MB", temp_director
 def fill(connection: duckdb.DuckDBPyConnection, inputs: Inputs) -> None:
     """Bind the sources and make every view and table of `sql/models` in the connection's database."""
     connection.execute("create schema source")
-    for name, files in _files_by_source(inputs).items():
-        _bind_files(connection, name, files)
-    for name, schema in TABLE_SOURCES.items():
-        load_table(connection, name, getattr(inputs, name), schema)
-    settings = pl.DataFrame({"key": inputs.settings.keys(), "value": inputs.settings.values()}, schema=SETTINGS)
-    load_table(connection, "settings", settings, SETTINGS)
-    # The only files that a reader of the catalogue may touch, see query().
-    paths = pl.DataFrame({"path": [file for files in _files_by_source(inputs).values() for file in files]}, schema={"path": pl.String})
-    load_table(connection, "parquet_files", paths, {"path": pl.String})
+    for name, files in inputs.files_by_source.items():
+        connection.execute(f"create view source.{name} as {select_from_files(FILE_SOURCES[name], files)}")
+    for name, frame in inputs.tables_by_source.items():
+        load_table(connection, name, frame, TABLE_SOURCES[name])
     make_models(connection)
 
 
@@ -181,10 +114,10 @@ def make_models(connection: duckdb.DuckDBPyConnection) -> None:
     database = connection.sql("select current_database()").fetchall()[0][0]
     for name in VIEWS + TABLES:
         grain, columns = model_header(name)
-        place = f"{_identifier(database)}.main.{name}"
-        connection.execute(f"comment on {'view' if name in VIEWS else 'table'} {place} is {_literal(grain)}")
+        place = f"{identifier(database)}.main.{name}"
+        connection.execute(f"comment on {'view' if name in VIEWS else 'table'} {place} is {literal(grain)}")
         for column, meaning in columns.items():
-            connection.execute(f"comment on column {place}.{column} is {_literal(meaning)}")
+            connection.execute(f"comment on column {place}.{column} is {literal(meaning)}")
 
 
 def run_checks(connection: duckdb.DuckDBPyConnection) -> None:
@@ -215,7 +148,7 @@ def query(link: Path, sql: str) -> pl.DataFrame:
     try:
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise UserError("only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) at a time can be run on the published tables")
+            raise UserError("only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) at a time can be asked")
         with _connect_sandboxed(link) as connection:
             _refuse_writes(connection, sql)
             return frame_of(connection, sql)
@@ -235,7 +168,7 @@ def model_header(name: str) -> tuple[str, dict[str, str]]:
 
 
 def connect(path: Path | str = ":memory:", read_only: bool = False, **config) -> duckdb.DuckDBPyConnection:
-    """A connection whose answers depend on nothing around it: no progress bar in the output, UTC, no Python variables."""
+    """A connection whose answers depend on nothing around it: UTC, no Python variables, no progress bar in between."""
     # Without this setting a query could name this process's Python variables as tables.
     config["python_enable_replacements"] = False
     connection = duckdb.connect(str(path), read_only=read_only, config=config)
@@ -247,7 +180,7 @@ def _connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
     # resolve(): DuckDB shares one instance per path within a process, and the link's target changes.
     connection = connect(link.resolve(), read_only=True)
     files = [row[0] for row in connection.sql("select path from source.parquet_files").fetchall()]
-    allowed = _literal_list(sorted({*files, *map(_glob_escaped, files)}))
+    allowed = literals(sorted({*files, *map(glob_escaped, files)}))
     connection.execute(f"set allowed_paths = {allowed}")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
@@ -255,8 +188,8 @@ def _connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _refuse_writes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    # DuckDB 2.0 runs COPY ... TO inside the WITH of a SELECT, and the ledger's own files are allowed paths. Only the text of
-    # a statement can hold one (a table function's cannot), so nothing else pays for the plan.
+    # DuckDB 2.0 runs COPY ... TO inside the WITH of a SELECT, and the ledger's own files are allowed paths. Only the text
+    # of a statement can hold one (a table function's cannot), so nothing else pays for the plan.
     if "copy" not in sql.lower():
         return
     plan = connection.sql(f"explain (format json) {sql}").fetchall()[0][1]
@@ -272,26 +205,10 @@ def frame_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Decimal(38, 0)).cast(pl.Int128))
 
 
-def _files_by_source(inputs: Inputs) -> dict[str, list[str]]:
-    return {"ledger": inputs.ledger_files, "outcomes": inputs.outcome_files, "quarantine": inputs.quarantine_files}
-
-
-def _bind_files(connection: duckdb.DuckDBPyConnection, name: str, files: list[str]) -> None:
-    schema = FILE_SOURCES[name]
-    columns = ", ".join(f"{column}::{SQL_TYPES[dtype]} as {column}" for column, dtype in schema.items())
-    if files:
-        rows = f"read_parquet({_literal_list(map(_glob_escaped, files))}, hive_partitioning = false)"
-    else:
-        rows = "(select " + ", ".join(f"null as {column}" for column in schema) + " where false)"
-    connection.execute(f"create view source.{name} as select {columns} from {rows}")
-
-
 def load_table(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame, schema: dict) -> None:
     """Make table source.`name` of `schema` from a frame that conforms to it."""
-    columns = ", ".join(f"{column} {SQL_TYPES[dtype]}" for column, dtype in schema.items())
-    connection.execute(f"create table source.{name} ({columns})")
-    wide = [pl.col(column).cast(pl.Decimal(38, 0)) for column, dtype in schema.items() if dtype == pl.Int128]
-    connection.register("loading", _ArrowStream(schemas.conform(frame, schema).with_columns(wide)))
+    connection.execute(f"create table source.{name} ({table_columns(schema)})")
+    connection.register("loading", arrow_of(frame, schema))
     connection.execute(f"insert into source.{name} by name from loading")
     connection.unregister("loading")
 
@@ -302,20 +219,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _glob_escaped(path: str) -> str:
-    # read_parquet expands patterns; within brackets each of these characters stands for itself.
-    return re.sub(r"([*?\[])", r"[\1]", path)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _literal_list(texts) -> str:
-    return "[" + ", ".join(map(_literal, texts)) + "]"
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

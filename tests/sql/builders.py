@@ -121,7 +121,7 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
     else:
         frames["contents"] = contents_of(frames["ledger"], frames["quarantine"], frames["outcomes"])
     settings = {"price_book_hash": "0123456789abcdef"} | given.get("settings", {})
-    frames["settings"] = pl.DataFrame({"key": list(settings), "value": list(settings.values())}, schema=warehouse.SETTINGS)
+    frames["settings"] = pl.DataFrame({"key": list(settings), "value": list(settings.values())}, schema=warehouse.TABLE_SOURCES["settings"])
     return frames
 
 

@@ -1,0 +1,137 @@
+"""What a build of the warehouse reads: the schema `source`, as DuckDB is told of it."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from transforms import schemas
+
+CONTENTS = {
+    "content_id": pl.Int64,
+    "path": pl.String,
+    "kind": pl.String,  # calls, outcomes
+    "shape": pl.String,
+    "line_count": pl.Int64,
+    "call_line_count": pl.Int64,  # lines that told of at least one call
+    "other_line_count": pl.Int64,
+    "blank_line_count": pl.Int64,
+    "quarantined_line_count": pl.Int64,
+    "byte_count": pl.Int64,
+    "first_seen_at": schemas.INSTANT,
+    "last_taken_at": schemas.INSTANT,
+}
+RUNS = {
+    "run_id": pl.String,
+    "kind": pl.String,
+    "started_at": schemas.INSTANT,
+    "ended_at": schemas.INSTANT,
+    "status": pl.String,
+    "version": pl.Int64,
+    "price_book_hash": pl.String,
+    "line_count": pl.Int64,
+    "call_count": pl.Int64,
+}
+TABLE_SOURCES = {
+    "contents": CONTENTS,
+    "price_book": schemas.PRICE_BOOK,
+    "rate_cards": schemas.RATE_CARDS,
+    "scenario_rates": schemas.SCENARIO_RATES,
+    "revenue": schemas.REVENUE,
+    "runs": RUNS,
+    "settings": {"key": pl.String, "value": pl.String},
+    "parquet_files": {"path": pl.String},
+}
+FILE_SOURCES = {"ledger": schemas.LEDGER, "outcomes": schemas.OUTCOMES, "quarantine": schemas.QUARANTINE}
+
+SQL_TYPES = {
+    pl.String: "varchar",
+    pl.Int32: "integer",
+    pl.Int64: "bigint",
+    pl.Int128: "hugeint",
+    pl.UInt64: "ubigint",
+    pl.Float64: "double",
+    pl.Boolean: "boolean",
+    pl.Date: "date",
+    schemas.INSTANT: "timestamp with time zone",
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that a build reads; file lists are absolute paths of live Parquet files and may be empty."""
+
+    ledger_files: list[str]
+    outcome_files: list[str]
+    quarantine_files: list[str]
+    contents: pl.DataFrame
+    price_book: pl.DataFrame
+    rate_cards: pl.DataFrame
+    scenario_rates: pl.DataFrame
+    revenue: pl.DataFrame
+    runs: pl.DataFrame
+    settings: dict[str, str]
+
+    @property
+    def files_by_source(self) -> dict[str, list[str]]:
+        return {"ledger": self.ledger_files, "outcomes": self.outcome_files, "quarantine": self.quarantine_files}
+
+    @property
+    def tables_by_source(self) -> dict[str, pl.DataFrame]:
+        """The small sources; `parquet_files` are the only files that a reader of the catalogue may touch."""
+        files = sum(self.files_by_source.values(), [])
+        told = {"key": list(self.settings), "value": list(self.settings.values())}
+        given = {name: getattr(self, name) for name in TABLE_SOURCES if name not in ("settings", "parquet_files")}
+        return given | {
+            "settings": pl.DataFrame(told, schema=TABLE_SOURCES["settings"]),
+            "parquet_files": pl.DataFrame({"path": files}, schema=TABLE_SOURCES["parquet_files"]),
+        }
+
+
+class ArrowStream:
+    """A frame that shows DuckDB nothing but its Arrow stream: for a polars frame as such it would import pyarrow."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self.frame.__arrow_c_stream__(requested_schema)
+
+
+def arrow_of(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> ArrowStream:
+    """A frame that conforms to `schema`, for DuckDB; Int128 crosses as a decimal, since Arrow has no such integer."""
+    wide = [pl.col(column).cast(pl.Decimal(38, 0)) for column, dtype in schema.items() if dtype == pl.Int128]
+    return ArrowStream(schemas.conform(frame, schema).with_columns(wide))
+
+
+def table_columns(schema: dict[str, pl.DataType]) -> str:
+    return ", ".join(f"{column} {SQL_TYPES[dtype]}" for column, dtype in schema.items())
+
+
+def select_from_files(schema: dict[str, pl.DataType], files: list[str]) -> str:
+    """A SELECT of the columns of `schema` from Parquet files; without any file it has the columns and no row."""
+    columns = ", ".join(f"{column}::{SQL_TYPES[dtype]} as {column}" for column, dtype in schema.items())
+    if files:
+        rows = f"read_parquet({literals(map(glob_escaped, files))}, hive_partitioning = false)"
+    else:
+        rows = "(select " + ", ".join(f"null as {column}" for column in schema) + " where false)"
+    return f"select {columns} from {rows}"
+
+
+def glob_escaped(path: str) -> str:
+    """A path that read_parquet takes as itself: it expands patterns, but not within brackets."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(map(literal, texts)) + "]"
+
+
+def identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
