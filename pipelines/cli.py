@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from pipelines.settings import LedgerBusy, Settings, UserError
 
@@ -31,7 +32,6 @@ ShapeName = Annotated[str | None, typer.Option("--shape", help="Read the logs as
 By = Annotated[str, typer.Option(help="feature, user, customer, model or day.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
 
-
 @app.command()
 def run(
     logs: Logs = None, outcomes: Outcomes = None, revenue: Revenue = None, prices: Prices = None,
@@ -47,14 +47,12 @@ def run(
     _report(settings, by, as_json)
     raise typer.Exit(code)
 
-
 @app.command()
 def ingest(
     logs: Logs = None, outcomes: Outcomes = None, data: Data = None, config: Config = None, shape: ShapeName = None
 ) -> None:
     """Take what is new in logs and outcome files into the ledger."""
     raise typer.Exit(_ingest(Settings.load(config, logs=logs, outcomes=outcomes, data=data, shape=shape)))
-
 
 @app.command()
 def build(
@@ -63,12 +61,10 @@ def build(
     """Price the ledger under every scenario and publish warehouse.duckdb."""
     _build(Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data))
 
-
 @app.command()
 def report(by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
     """Show the published figures."""
     _report(Settings.load(config, data=data), by, as_json)
-
 
 @app.command()
 def sql(
@@ -83,7 +79,6 @@ def sql(
     rows = stages.query(Settings.load(config, data=data), query)
     query_output.write(rows, output, sys.stdout)
 
-
 @app.command()
 def inspect(
     file: Annotated[Path, typer.Argument(help="A log file.")], config: Config = None, shape: ShapeName = None
@@ -93,7 +88,6 @@ def inspect(
     from pipelines.report import inspection
 
     inspection.write(stages.inspect(Settings.load(config, logs=[str(file)], shape=shape)), sys.stdout)
-
 
 @app.command()
 def serve(
@@ -108,7 +102,6 @@ def serve(
         raise UserError(f"serve needs {error.name}; install it with: pip install 'tokenspread[schedule]'") from None
     flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
 
-
 def _ingest(settings: Settings) -> int:
     from pipelines import stages
     from pipelines.report import progress
@@ -120,19 +113,16 @@ def _ingest(settings: Settings) -> int:
     progress.write_summary(summary, sys.stderr)
     return EXIT_PARTLY if summary.report.unreadable else 0
 
-
 def _build(settings: Settings) -> None:
     from pipelines import stages
 
     stages.build(settings)
-
 
 def _report(settings: Settings, by: str, as_json: bool) -> None:
     from pipelines import stages
     from pipelines.report import terminal
 
     terminal.write(lambda query: stages.query(settings, query), by, as_json, sys.stdout)
-
 
 def main(arguments: list[str] | None = None) -> None:
     code: Any = 0
@@ -153,20 +143,16 @@ def main(arguments: list[str] | None = None) -> None:
     # straight out: DuckDB's binding prints about its own leaks at a normal exit, where numpy is installed
     os._exit(code if isinstance(code, int) else 0)
 
-
 def _unexpected(error: Exception) -> int:
     import traceback
 
-    import click
-
-    if isinstance(error, click.ClickException):
+    if isinstance(error, TyperException):
         error.show()
-        return error.exit_code
+        return int(error.exit_code)
     if type(error).__name__ == "CheckFailed":
         return _say(error, EXIT_CHECK)
     traceback.print_exc()
     return 70
-
 
 def _say(error: Exception, code: int) -> int:
     print(f"tokenspread: {error}", file=sys.stderr)

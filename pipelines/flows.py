@@ -13,13 +13,14 @@ Prefect gives the schedule, the retries and the view in its UI. The lock, idempo
 ledger's, since they must hold for the command line too; a night that died is made good by the next one.
 """
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
+from prefect.runner import Runner
 from prefect.runtime import flow_run
 from prefect.schedules import Cron, Schedule
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_API_PORT, temporary_settings
@@ -131,18 +133,30 @@ def serve(settings: Settings, cron: str, timezone: str, config: Path | None = No
     home = folder / "prefect"
     home.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
-    with temporary_settings({PREFECT_HOME: home}), prefect_server(home):
-        nightly.serve(
+    with temporary_settings({PREFECT_HOME: home}), prefect_server(home) as url:
+        runner = Runner(name=deployment_name(folder), limit=1, pause_on_shutdown=False)  # paused, a missed night is lost
+        runner.add_flow(
+            nightly,
             name=deployment_name(folder),
             schedule=schedule,
             parameters=parameters,
             # One night at a time. A night that meets another waits for it: CANCEL_NEW would drop it, also when the
             # other is only the remains of a power failure.
-            global_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
-            limit=1,
-            pause_on_shutdown=False,  # else nights missed while this was down would be lost
+            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
+        print(f"{cron} {timezone}: nightly/{deployment_name(folder)} is scheduled; Prefect shows it at", url, flush=True)
+        asyncio.run(_carry_out(runner))
+
+
+async def _carry_out(runner: Runner) -> None:
+    """Carries out runs until SIGTERM or Ctrl-C."""
+    work = asyncio.ensure_future(runner.start())
+    await asyncio.sleep(0)  # by now the runner has set its own handler, whose SystemExit any library can swallow
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(stop, work.cancel)
+    with suppress(asyncio.CancelledError):
+        await work
 
 
 def deployment_name(folder: Path) -> str:
@@ -163,8 +177,11 @@ def _schedule(cron: str, timezone: str) -> Schedule:
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[None]:
-    """Within it Prefect has a server that answers: the user's, one that is there already, or a child of our own."""
+def prefect_server(home: Path) -> Iterator[str]:
+    """Within it Prefect has a server that answers: the user's, one that is there already, or a child of our own.
+
+    Gives the address of its UI.
+    """
     url = PREFECT_API_URL.value()
     if url and not _answers(url):
         raise UserError(
@@ -174,14 +191,14 @@ def prefect_server(home: Path) -> Iterator[None]:
     url = url or f"http://127.0.0.1:{PREFECT_SERVER_API_PORT.value()}/api"
     with temporary_settings({PREFECT_API_URL: url}):
         if _answers(url):
-            yield
+            yield url.removesuffix("/api")
             return
         server = _start_server(home)
         try:
             _wait_for_server(server, url, home)
             with get_client(sync_client=True) as client:
                 close_dead_runs(client)
-            yield
+            yield url.removesuffix("/api")
         finally:
             _stop(server)
 

@@ -111,7 +111,7 @@ def _call_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], R
 
 def _known_shapes(settings: Settings) -> tuple[list[Shape], attribution.Rules]:
     with _mistakes_in_settings():
-        mapped = [mapping.mapped_shape(name, table) for name, table in settings.log_mappings.items()]
+        mapped = [mapping.shape_from(name, table) for name, table in settings.log_mappings.items()]
         known = [*mapped, *shapes.ORDER]
         rules = attribution.rules_from(settings.attribution, [shape.name for shape in known])
     return known, rules

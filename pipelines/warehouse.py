@@ -52,6 +52,7 @@ TABLES = (
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
 KEPT_DURING_BUILD = ("outcomes", "actions")
 
+
 class CheckFailed(Exception):
     """A query of `sql/checks` returned rows, so the catalogue was not published."""
 
@@ -188,8 +189,8 @@ def _connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _refuse_writes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    # DuckDB 2.0 runs COPY ... TO inside the WITH of a SELECT, and the ledger's own files are allowed paths. Only the text
-    # of a statement can hold one (a table function's cannot), so nothing else pays for the plan.
+    # DuckDB 2.0 runs COPY ... TO inside the WITH of a SELECT, and the ledger's own files are allowed paths. Only the
+    # text of a statement can hold one (a table function's cannot), so nothing else pays for the plan.
     if "copy" not in sql.lower():
         return
     plan = connection.sql(f"explain (format json) {sql}").fetchall()[0][1]

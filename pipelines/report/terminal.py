@@ -32,7 +32,7 @@ PRICE_PLACEHOLDER = "USD_PER_MILLION"
 
 
 def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
-    """The report on `stream`: JSON, tables on a terminal, plain text elsewhere. Raises UserError for an unknown `by`."""
+    """The report on `stream`: JSON, tables on a terminal, plain text elsewhere. UserError for an unknown `by`."""
     if as_json:
         stream.write(report_json(query, by) + "\n")
         return
@@ -93,26 +93,26 @@ def header(figures: dict[str, Any]) -> list[str]:
 
 
 def _caveats(figures: dict[str, Any]) -> list[str]:
-    lines = [f"quarantined {count(row['line_count'])}: {harmless(row['reason'] or UNKNOWN)}" for row in figures["quarantine"][:5]]
-    duplicates, recorded = figures["possible_duplicates"], figures["recorded_cost"]
-    if duplicates["set_count"]:
+    lines = [f"quarantined {count(row['line_count'])}: {harmless(row['reason'])}" for row in figures["quarantine"][:5]]
+    doubtful = figures["possible_duplicates"]
+    if doubtful["set_count"]:
         lines.append(
-            f"doubtful    {count(duplicates['call_count'])} calls in {count(duplicates['set_count'])} sets may each be one call "
-            "told by two files (table possible_duplicates)"
+            f"doubtful    {count(doubtful['call_count'])} calls in {count(doubtful['set_count'])} sets: each set may be one "
+            "call that two files tell (table possible_duplicates)"
         )
     if unmatched := figures["about"]["unmatched_outcome_count"]:
         lines.append(f"outcomes    {count(unmatched)} of actions that no call names (table outcomes)")
-    if recorded["recorded_call_count"]:
+    recorded = figures["recorded_cost"]
+    if compared := recorded["compared_call_count"]:
+        theirs, ours = money(recorded["recorded_cost_usd"]), money(recorded["cost_usd"])
         lines.append(
-            f"recorded    {money(recorded['recorded_cost_usd'])} USD in the logs against {money(recorded['cost_usd'])} here, "
-            f"for the {count(recorded['compared_call_count'])} calls with both; {count(recorded['differing_call_count'])} differ"
+            f"recorded    {theirs} USD in the logs against {ours} here, for {count(compared)} calls with both; "
+            f"{count(recorded['differing_call_count'])} differ"
         )
     if recorded["uncompared_recorded_cost_usd"] is not None:
-        uncompared = recorded["recorded_call_count"] - recorded["compared_call_count"]
-        lines.append(
-            f"recorded    {money(recorded['uncompared_recorded_cost_usd'])} USD in the logs for {count(uncompared)} calls "
-            "without a price here"
-        )
+        theirs = money(recorded["uncompared_recorded_cost_usd"])
+        uncompared = recorded["recorded_call_count"] - compared
+        lines.append(f"recorded    {theirs} USD in the logs for {count(uncompared)} calls without a price here")
     return lines
 
 
@@ -127,8 +127,8 @@ def _unpriced_lines(unpriced: list[dict[str, Any]]) -> list[str]:
             lines.append(f"unpriced    {count(row['call_count'])} calls{tokens} of {name}: {why}")
         else:
             # The user's price is put in by hand: a line with a made-up one would be believed.
-            told = (row["provider"] or "", row["model"] or "", row["token_class"], PRICE_PLACEHOLDER, row["first_day"] or "")
-            writer.writerow([harmless(str(cell)) for cell in told])
+            told = (row["provider"], row["model"], row["token_class"], PRICE_PLACEHOLDER, row["first_day"])
+            writer.writerow(["" if cell is None else harmless(str(cell)) for cell in told])
     if prices.getvalue():
         lines.append("to price them, put what you pay into these lines and give the file with --prices:")
         lines.extend(f"    {line}" for line in [",".join(PRICE_COLUMNS), *prices.getvalue().splitlines()])
@@ -137,39 +137,38 @@ def _unpriced_lines(unpriced: list[dict[str, Any]]) -> list[str]:
 
 Column = tuple[str, Callable[[dict[str, Any]], str]]
 
+TAKES: list[Column] = [
+    ("actions", lambda row: count(row["action_count"])),
+    ("users", lambda row: count(row["user_count"])),
+    ("calls/\naction", lambda row: mean(row["call_count"], row["action_count"], 2)),
+    ("input/\naction", lambda row: mean(row["input_tokens"], row["action_count"])),
+    ("cached/\naction", lambda row: mean(row["cache_read_tokens"], row["action_count"])),
+    ("output/\naction", lambda row: mean(row["output_tokens"], row["action_count"])),
+    ("cost", lambda row: _cost(row, "cost_usd")),
+    ("cost/\naction", lambda row: _cost(row, "cost_per_action_usd")),
+]
+LEADS_TO: list[Column] = [
+    ("actions", lambda row: count(row["action_count"])),
+    ("labelled", lambda row: count(row["labelled_count"])),
+    ("unlabelled", lambda row: count(row["action_count"] - row["labelled_count"])),
+    ("successes", lambda row: count(row["success_count"])),
+    ("success\nshare", lambda row: share(_ratio(row["success_count"], row["labelled_count"]))),
+    ("cost of\nlabelled", lambda row: _cost(row, "labelled_cost_usd")),
+    ("cost/\noutcome", lambda row: _cost(row, "cost_per_outcome_usd")),
+]
+
 
 def _tables(by: str, scenarios: list[dict[str, Any]]) -> list[tuple[str, list[Column]]]:
     tables = [
-        (
-            f"What an action takes, by {by} (cost in USD)",
-            [
-                ("actions", lambda row: count(row["action_count"])),
-                ("users", lambda row: count(row["user_count"])),
-                ("calls/\naction", lambda row: mean(row["call_count"], row["action_count"], 2)),
-                ("input/\naction", lambda row: mean(row["input_tokens"], row["action_count"])),
-                ("cached/\naction", lambda row: mean(row["cache_read_tokens"], row["action_count"])),
-                ("output/\naction", lambda row: mean(row["output_tokens"], row["action_count"])),
-                ("cost", lambda row: _cost(row, "cost_usd")),
-                ("cost/\naction", lambda row: _cost(row, "cost_per_action_usd")),
-            ],
-        ),
-        (
-            f"What it leads to, by {by} (cost in USD)",
-            [
-                ("actions", lambda row: count(row["action_count"])),
-                ("labelled", lambda row: count(row["labelled_count"])),
-                ("unlabelled", lambda row: count(row["action_count"] - row["labelled_count"])),
-                ("successes", lambda row: count(row["success_count"])),
-                ("success\nshare", lambda row: share(_ratio(row["success_count"], row["labelled_count"]))),
-                ("cost of\nlabelled", lambda row: _cost(row, "labelled_cost_usd")),
-                ("cost/\noutcome", lambda row: _cost(row, "cost_per_outcome_usd")),
-            ],
-        ),
+        (f"What an action takes, by {by} (cost in USD)", TAKES),
+        (f"What it leads to, by {by} (cost in USD)", LEADS_TO),
     ]
+    has_revenue = any(scenario["revenue_usd"] is not None for scenario in scenarios)
     for start in range(0, len(scenarios), MOST_SCENARIOS):
         numbers = range(start, min(start + MOST_SCENARIOS, len(scenarios)))
-        tables.append((f"Cost when prices move, by {by} (USD)", [_scenario_cost(scenarios, number) for number in numbers]))
-        if any(scenario["revenue_usd"] is not None for scenario in scenarios):
+        costs = [_scenario_cost(scenarios, number) for number in numbers]
+        tables.append((f"Cost when prices move, by {by} (USD)", costs))
+        if has_revenue:
             margins = [_scenario_margin(scenarios, number) for number in numbers]
             revenue = ("revenue", lambda row: money(row["scenarios"][0]["revenue_usd"]))
             even = ("break-\neven", lambda row: share(row["scenarios"][0]["break_even_change_share"], signed=True))

@@ -8,7 +8,7 @@ SIGNIFICANT_DIGITS = 4
 
 def harmless(text: str) -> str:
     """Text from a log with every character that a terminal could obey, or that hides others, written as its escape."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in text)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def money(usd: Decimal | None) -> str:

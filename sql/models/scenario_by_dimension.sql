@@ -62,7 +62,11 @@ cells as (
     )
 ),
 
-scenarios as (
+rates as (
+    select *
+    from source.scenario_rates
+    union all by name
+    -- Cells without a card are in every scenario too.
     select distinct
         scenario,
         scenario_order,
@@ -75,8 +79,8 @@ cell_costs as (
         cells.name,
         cells.is_labelled,
         cells.call_count,
-        scenarios.scenario,
-        scenarios.scenario_order,
+        rates.scenario,
+        rates.scenario_order,
         case
             when cells.is_free_of_charge then 0::hugeint
             when cells.card_id is not null then cost_of(
@@ -88,10 +92,8 @@ cell_costs as (
             )
         end as cost_atto,
     from cells
-    cross join scenarios
-    left join source.scenario_rates as rates
-        on cells.card_id = rates.card_id
-        and scenarios.scenario = rates.scenario
+    inner join rates
+        on cells.card_id is not distinct from rates.card_id
 ),
 
 costs as (

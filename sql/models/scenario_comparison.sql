@@ -34,7 +34,11 @@ with cells as (
     group by all
 ),
 
-scenarios as (
+rates as (
+    select *
+    from source.scenario_rates
+    union all by name
+    -- Cells without a card are in every scenario too.
     select distinct
         scenario,
         scenario_order,
@@ -47,8 +51,8 @@ cell_costs as (
         cells.user_id,
         cells.is_labelled,
         cells.call_count,
-        scenarios.scenario,
-        scenarios.scenario_order,
+        rates.scenario,
+        rates.scenario_order,
         case
             when cells.is_free_of_charge then 0::hugeint
             when cells.card_id is not null then cost_of(
@@ -60,10 +64,21 @@ cell_costs as (
             )
         end as cost_atto,
     from cells
-    cross join scenarios
-    left join source.scenario_rates as rates
-        on cells.card_id = rates.card_id
-        and scenarios.scenario = rates.scenario
+    inner join rates
+        on cells.card_id is not distinct from rates.card_id
+),
+
+pair_costs as (
+    select
+        feature,
+        user_id,
+        scenario,
+        scenario_order,
+        sum(cost_atto) as cost_atto,
+        sum(cost_atto) filter (where is_labelled) as labelled_cost_atto,
+        sum(call_count) filter (where cost_atto is null) as unpriced_call_count,
+    from cell_costs
+    group by all
 ),
 
 costs as (
@@ -73,9 +88,10 @@ costs as (
         scenario,
         scenario_order,
         sum(cost_atto) as cost_atto,
-        sum(cost_atto) filter (where is_labelled) as labelled_cost_atto,
-        coalesce(sum(call_count) filter (where cost_atto is null), 0)::bigint as unpriced_call_count,
-    from cell_costs
+        sum(labelled_cost_atto) as labelled_cost_atto,
+        -- No unpriced call is a known zero: these count rows that were seen.
+        coalesce(sum(unpriced_call_count), 0)::bigint as unpriced_call_count,
+    from pair_costs
     group by grouping sets (
         (scenario, scenario_order, feature, user_id),
         (scenario, scenario_order, feature),

@@ -16,7 +16,7 @@ from tests.sql import builders
 SHOP = {
     "ledger": [
         {"feature": "triage", "user_id": "ana", "customer_id": "books", "recorded_cost_pico": 9_990 * builders.USD},
-        {"feature": "triage", "user_id": "ben", "customer_id": "books", "input_tokens": 123_456, "action_id": "action-1"},
+        {"feature": "triage", "user_id": "ben", "input_tokens": 123_456, "action_id": "action-1"},
         {"feature": "[red]x\x1b[2J\u202e", "user_id": "ana", "model": "model,x", "status": "error"},
         {"feature": "reply", "input_tokens": None, "recorded_cost_pico": builders.USD},
     ],
@@ -58,7 +58,7 @@ def test_unpriced_model_has_lines_for_a_price_file_without_a_made_up_price(query
 
 def test_recorded_cost_is_a_disagreement_and_never_added(query):
     lines = printed(query).splitlines()
-    assert "recorded    9,990.00 USD in the logs against 0.0003 here, for the 1 calls with both; 1 differ" in lines
+    assert "recorded    9,990.00 USD in the logs against 0.0003 here, for 1 calls with both; 1 differ" in lines
     assert "recorded    1.00 USD in the logs for 1 calls without a price here" in lines
     total = [line for line in lines if line.startswith("all ")][0]
     assert "0.2473+" in total and "9,990" not in total

@@ -16,7 +16,11 @@ from tests.sql import builders
 from transforms import schemas
 
 GIVEN = {
-    "ledger": [{"feature": "triage"}, {"feature": "triage", "output_tokens": 20}, {"feature": "reply", "model": "model-x"}],
+    "ledger": [
+        {"feature": "triage"},
+        {"feature": "triage", "output_tokens": 20},
+        {"feature": "reply", "model": "model-x"},
+    ],
     "outcomes": [{}],
     "quarantine": [{"line_number": 9}],
 }
@@ -35,8 +39,9 @@ def inputs(data: Path, given: dict = GIVEN) -> warehouse.Inputs:
     for name in warehouse.FILE_SOURCES:
         files[name] = [str(data / f"{name}-1.parquet")]
         frames[name].write_parquet(files[name][0])
-    tables = {name: frames[name] for name in warehouse.TABLE_SOURCES}
-    return warehouse.Inputs(files["ledger"], files["outcomes"], files["quarantine"], settings={"ledger_version": "1"}, **tables)
+    tables = {name: frame for name, frame in frames.items() if name not in (*files, "settings")}
+    lists = {f"{kind}_files": files[name] for kind, name in (("ledger", "ledger"), ("outcome", "outcomes"))}
+    return warehouse.Inputs(**lists, quarantine_files=files["quarantine"], settings={"ledger_version": "1"}, **tables)
 
 
 def published(data: Path, given: dict = GIVEN, version: int = 1) -> Path:
@@ -76,8 +81,11 @@ def test_the_older_client_opens_it_also_during_a_build(data):
     unfinished = data / "catalog" / "warehouse-2.duckdb.building"
     with duckdb.connect(str(unfinished)) as building:
         building.execute("create table half_done as select 1 as n")
-        answer = older_client(link, "select feature, action_count, cost_usd from unit_economics join "
-                              "(select distinct feature from calls) as features on name = feature order by 1")
+        answer = older_client(
+            link,
+            "select feature, action_count, cost_usd from unit_economics join "
+            "(select distinct feature from calls) as features on name = feature order by 1",
+        )
     assert answer == ["reply,1,NULL", "triage,2,0.000700000000"]
     for name in warehouse.VIEWS + warehouse.TABLES:
         assert len(older_client(link, f"select count(*) from {name}")) == 1
@@ -109,7 +117,8 @@ def test_distinct_price_refs(data):
 def test_a_failing_check_publishes_nothing(data):
     wrong = inputs(data)
     wrong = replace(wrong, rate_cards=pl.concat([wrong.rate_cards, wrong.rate_cards]))
-    with pytest.raises(warehouse.CheckFailed, match=r"calls_are_the_ledger.sql: 1 failing rows, the first: \{'call_count': 5"):
+    message = r"calls_are_the_ledger.sql: 1 failing rows, the first: \{'call_count': 5"
+    with pytest.raises(warehouse.CheckFailed, match=message):
         warehouse.build(wrong, data / "wrong.duckdb")
     assert not list(data.glob("wrong*"))
 
@@ -126,7 +135,7 @@ def test_a_failing_check_publishes_nothing(data):
         ("", "only one SELECT"),
         ("with stolen as (copy calls to '{outside}') select 1", "the query failed|cannot COPY"),
         ("with broken as (copy (select 1 as n) to '{ledger}' (use_tmp_file false)) select 1", "cannot COPY"),
-        ("select * from query('with broken as (copy (select 1 as n) to ''{ledger}'' (use_tmp_file false)) select 1')", "failed"),
+        ("from query('with broken as (copy (select 1) to ''{ledger}'' (use_tmp_file false)) select 1')", "failed"),
         ("with gone as (delete from usage_cube returning 1) select 1", "the query failed"),
         ("select * from read_text('{secret}')", "the query failed"),
         ("select * from read_parquet('{outside}')", "the query failed"),

@@ -19,8 +19,8 @@ def ledger_row(number: int, **given) -> dict:
     row = dict.fromkeys(schemas.LEDGER)
     row |= {"key_hi": 0, "key_lo": number, "content_id": 1, "line_number": number, "part": 0}
     row |= {"shape": "tokenspread", "provider": "openai", "model": "model-a", "called_at": NOON, "status": "success"}
-    row |= {"response_id": f"response-{number}", "action_id": f"action-{number}", "input_tokens": 100, "output_tokens": 10}
-    row |= given
+    row |= {"response_id": f"response-{number}", "action_id": f"action-{number}"}
+    row |= {"input_tokens": 100, "output_tokens": 10} | given
     row["called_at"] = instant(row["called_at"])
     return row | {"day": row["called_at"] and row["called_at"].date()}
 
@@ -108,7 +108,7 @@ BUILDERS = {
 
 
 def sources(given: dict) -> dict[str, pl.DataFrame]:
-    """Every source table: the rows of `given` by table, each filled up with defaults; without rate_cards one default card."""
+    """Every source table: the rows of `given` by table, filled up with defaults; by default one rate card."""
     given = {"rate_cards": [{}]} | given
     frames = {}
     for name, (make_row, schema) in BUILDERS.items():
@@ -121,7 +121,8 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
     else:
         frames["contents"] = contents_of(frames["ledger"], frames["quarantine"], frames["outcomes"])
     settings = {"price_book_hash": "0123456789abcdef"} | given.get("settings", {})
-    frames["settings"] = pl.DataFrame({"key": list(settings), "value": list(settings.values())}, schema=warehouse.TABLE_SOURCES["settings"])
+    told = {"key": list(settings), "value": list(settings.values())}
+    frames["settings"] = pl.DataFrame(told, schema=warehouse.TABLE_SOURCES["settings"])
     return frames
 
 

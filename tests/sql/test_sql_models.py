@@ -1,7 +1,7 @@
 """Given/expect cases beside the models: tests/sql/<model>/<case>.yaml.
 
-`given` holds rows by source table (what a row does not name has the default of builders.py), `expect` the columns that the
-case is about, of all rows, or of those that `where` selects; the order of rows does not matter.
+`given` holds rows by source table (what a row does not name has the default of builders.py), `expect` the columns that
+the case is about, of all rows, or of those that `where` selects; the order of rows does not matter.
 """
 
 from datetime import UTC, date, datetime
@@ -25,7 +25,8 @@ def test_case(path):
     assert set(case) <= {"about", "given", "where", "expect"}
     with builders.catalogue(case["given"]) as connection:
         columns = ", ".join(case["expect"][0]) if case["expect"] else "*"
-        rows = warehouse.frame_of(connection, f"select {columns} from {path.parent.name} where {case.get('where', True)}")
+        where = case.get("where", "true")
+        rows = warehouse.frame_of(connection, f"select {columns} from {path.parent.name} where {where}")
         warehouse.run_checks(connection)
     found = [{column: comparable(value) for column, value in row.items()} for row in rows.to_dicts()]
     expected = [{column: comparable(value) for column, value in row.items()} for row in case["expect"]]

@@ -82,9 +82,9 @@ def opened(lines: pl.DataFrame, usage: str, model: str) -> pl.DataFrame:
 
 def _parts(row: dict[str, Any], usage: str, model: str) -> list[dict[str, Any]]:
     by_model: dict[str | None, list[dict[str, Any]]] = {row[model]: []}
-    for iteration in json.loads(row[f"{usage}.iterations"], parse_int=str, parse_float=str):
-        if isinstance(iteration, dict):
-            by_model.setdefault(iteration.get("model") or row[model], []).append(iteration)
+    for iteration in _iterations(row[f"{usage}.iterations"]):
+        name = iteration.get("model")
+        by_model.setdefault(name if name and isinstance(name, str) else row[model], []).append(iteration)
     parts = []
     for part, (name, iterations) in enumerate(by_model.items()):
         if part == 0 and not iterations:  # the numbers on top are all that is told of the line's own model
@@ -95,6 +95,14 @@ def _parts(row: dict[str, Any], usage: str, model: str) -> list[dict[str, Any]]:
         once = {f"{usage}.{count}": row[f"{usage}.{count}"] if part == 0 else None for count in OTHER_COUNTS}
         parts.append({**row, model: name, "part": part, **sums, **once})
     return parts
+
+
+def _iterations(text: str) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(text, parse_int=str, parse_float=str)
+    except ValueError:
+        return []
+    return [iteration for iteration in found if isinstance(iteration, dict)] if isinstance(found, list) else []
 
 
 def _sum(iterations: list[dict[str, Any]], path: str) -> str | None:

@@ -37,8 +37,8 @@ def matches(record: dict[str, Any]) -> bool:
     body = exchange.body_of(record)
     if body is not None and body.get("object") == "chat.completion":
         return not str(body.get("id")).startswith("gen-")  # OpenRouter's, with a cost of its own
-    if body is not None and "object" not in record and isinstance(body.get("error"), dict):
-        return body.get("type") != "error" and "code" in body["error"]
+    if body is not None and body.keys() == {"error"}:
+        return isinstance(body["error"], dict) and "code" in body["error"]
     request = exchange.request_of(record)
     return body is None and "messages" in request and not str(request.get("model")).startswith("claude")
 
