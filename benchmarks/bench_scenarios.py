@@ -27,7 +27,9 @@ def rate_cards() -> pl.DataFrame:
     whole = {"day_second_from": pl.lit(0, pl.Int32), "day_second_to": pl.lit(86400, pl.Int32)}
     told = {"provider": pl.lit("openai"), "model": pl.format("model-{}", "card_id"), "price_status": pl.lit("exact")}
     frame = cards.with_columns(context_above=pl.lit(0, pl.Int64), **told, **whole, **rates)
-    missing = [pl.lit(None, dtype).alias(name) for name, dtype in schemas.RATE_CARDS.items() if name not in frame.columns]
+    missing = [
+        pl.lit(None, dtype).alias(name) for name, dtype in schemas.RATE_CARDS.items() if name not in frame.columns
+    ]
     return schemas.conform(frame.with_columns(missing), schemas.RATE_CARDS)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 KINDS = ("ledger", "outcomes", "quarantine")
-FLUSH_BYTES = 96 << 20
+FLUSH_BYTES = 48 << 20
 
 
 @dataclass(frozen=True)

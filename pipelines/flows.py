@@ -7,7 +7,7 @@ One command runs it all on one machine:
 It looks for a Prefect server where PREFECT_API_URL says. Where nothing says so, it takes 127.0.0.1:4200 (or the port in
 PREFECT_SERVER_API_PORT): a server that answers there is used as it is, else one is started as a child with its database
 in DATA/prefect and stopped again at the end. Then it registers the deployment `nightly/<data folder>` and carries out
-its runs until SIGTERM or Ctrl-C; a run that is under way is finished first. Missed nights (machine off) start at once.
+its runs until SIGTERM, which lets a run under way finish, or Ctrl-C, which ends it. Missed nights start at once.
 
 Prefect gives the schedule, the retries and the view in its UI. The lock, idempotence and atomic publication are the
 ledger's, since they must hold for the command line too; a night that died is made good by the next one.
@@ -54,7 +54,6 @@ from prefect.types.entrypoint import EntrypointType
 from pipelines import stages
 from pipelines.settings import LedgerBusy, Settings, UserError
 
-RETRY_DELAYS_SECONDS = [60, 300, 900]
 SERVER_START_SECONDS = 120  # the first start migrates a new database; 20 s is usual on a busy machine
 SERVER_STOP_SECONDS = 15
 
@@ -70,22 +69,20 @@ def is_passing_trouble(_task: Any, _run: Any, state: State) -> bool:
     return False
 
 
-@task(
-    retries=len(RETRY_DELAYS_SECONDS),
-    retry_delay_seconds=RETRY_DELAYS_SECONDS,
-    retry_condition_fn=is_passing_trouble,
-    cache_policy=NO_CACHE,
-)
+PATIENTLY: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": [60, 300, 900],
+    "retry_condition_fn": is_passing_trouble,
+    "cache_policy": NO_CACHE,
+}
+
+
+@task(**PATIENTLY)
 def ingest(settings: Settings) -> Any:
     return stages.ingest(settings)
 
 
-@task(
-    retries=len(RETRY_DELAYS_SECONDS),
-    retry_delay_seconds=RETRY_DELAYS_SECONDS,
-    retry_condition_fn=is_passing_trouble,
-    cache_policy=NO_CACHE,
-)
+@task(**PATIENTLY)
 def build(settings: Settings) -> Any:
     return stages.build(settings)
 
@@ -108,9 +105,7 @@ def nightly(
     settings = Settings.load(Path(config) if config else None, data=data, logs=tuple(logs or ()))
     logger = get_run_logger()
     taken = ingest(settings)
-    logger.info(
-        "%s: %d calls in %d new lines; ledger version %d", night(), taken.call_count, taken.line_count, taken.version
-    )
+    logger.info("%s: %d calls in %d new lines", night(), taken.call_count, taken.line_count)
     built = build(settings)
     logger.info("%s: %s %s", night(), built.catalogue, "is published" if built.is_new else "is unchanged")
 
@@ -134,10 +129,11 @@ def serve(settings: Settings, cron: str, timezone: str, config: Path | None = No
     home.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
     with temporary_settings({PREFECT_HOME: home}), prefect_server(home) as url:
-        runner = Runner(name=deployment_name(folder), limit=1, pause_on_shutdown=False)  # paused, a missed night is lost
+        name = deployment_name(folder)
+        runner = Runner(name=name, limit=1, pause_on_shutdown=False)  # paused, it would lose the nights it misses
         runner.add_flow(
             nightly,
-            name=deployment_name(folder),
+            name=name,
             schedule=schedule,
             parameters=parameters,
             # One night at a time. A night that meets another waits for it: CANCEL_NEW would drop it, also when the
@@ -145,7 +141,7 @@ def serve(settings: Settings, cron: str, timezone: str, config: Path | None = No
             concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
             entrypoint_type=EntrypointType.MODULE_PATH,
         )
-        print(f"{cron} {timezone}: nightly/{deployment_name(folder)} is scheduled; Prefect shows it at", url, flush=True)
+        print(f"nightly/{name} is scheduled at {cron} {timezone}; Prefect shows it at {url}", flush=True)
         asyncio.run(_carry_out(runner))
 
 
@@ -239,10 +235,8 @@ def _wait_for_server(server: subprocess.Popen[bytes], url: str, home: Path) -> N
     deadline = time.monotonic() + SERVER_START_SECONDS
     while not _answers(url):
         if server.poll() is not None or time.monotonic() > deadline:
-            raise UserError(
-                f"{home / 'server.log'}: the Prefect server did not start at {url}; its last lines say why "
-                "(a port that is taken: set PREFECT_SERVER_API_PORT)"
-            )
+            fix = "its last lines say why (a port that is taken: set PREFECT_SERVER_API_PORT)"
+            raise UserError(f"{home / 'server.log'}: the Prefect server did not start at {url}; {fix}")
         time.sleep(0.5)
 
 
@@ -252,4 +246,3 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait(SERVER_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         server.kill()
-        server.wait()

@@ -24,7 +24,7 @@ from pipelines.sniff import RECORDS, csv_reader, csv_record, records_of
 from transforms import schemas
 
 BLOCK_BYTES = 4 << 20  # what the exact path looks at together; smaller blocks keep one bad line from slowing the rest
-BATCH_ROWS = 100_000  # DuckDB's own batches are smaller: each step of polars would cost more than its rows
+BATCH_ROWS = 50_000  # DuckDB gives fewer at a time, and each step of polars would cost more than its rows
 PARQUET_ROWS = 250_000
 CSV_ROWS = 50_000
 

@@ -178,8 +178,10 @@ def connect(path: Path | str = ":memory:", read_only: bool = False, **config) ->
 
 
 def _connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
-    # resolve(): DuckDB shares one instance per path within a process, and the link's target changes.
-    connection = connect(link.resolve(), read_only=True)
+    # Attached to a database of its own in memory: connections to one path share their settings within a process. Of the
+    # target, not of the link, which may be moved on while this is open.
+    connection = connect()
+    connection.execute(f"attach {literal(str(link.resolve()))} as warehouse (read_only); use warehouse")
     files = [row[0] for row in connection.sql("select path from source.parquet_files").fetchall()]
     allowed = literals(sorted({*files, *map(glob_escaped, files)}))
     connection.execute(f"set allowed_paths = {allowed}")

@@ -1,7 +1,7 @@
--- What more than one model needs. Money is counted in integers: pico-USD (1e-12 USD) in a HUGEINT, atto-USD (1e-18 USD) for
--- scenarios. DuckDB divides decimals as floating point, so every quotient of money goes through divide_half_even.
+-- What more than one model needs. Money is counted in integers: pico-USD (1e-12 USD) in a HUGEINT, atto-USD (1e-18 USD)
+-- for scenarios. DuckDB divides decimals as floating point, so every quotient of money goes through divide_half_even.
 
--- Integer pico-USD as USD. Whole dollars and the rest are cast apart, because one product would overflow on absurd counts.
+-- Integer pico-USD as USD. Whole dollars and the rest are cast apart: one product would overflow on absurd counts.
 create or replace macro usd_from_pico(pico) as
     (pico::hugeint // 1000000000000::hugeint)::decimal(38, 12)
     + (pico::hugeint % 1000000000000::hugeint)::decimal(12, 0) * 0.000000000001::decimal(12, 12);
@@ -11,7 +11,7 @@ create or replace macro usd_from_atto(atto) as
     (atto::hugeint // 1000000000000000000::hugeint)::decimal(38, 18)
     + (atto::hugeint % 1000000000000000000::hugeint)::decimal(18, 0) * 0.000000000000000001::decimal(18, 18);
 
--- The integer nearest to amount / divisor, a half going to the even neighbour; null for an unknown or no divisor (> 0).
+-- The integer nearest to amount / divisor, a half going to the even neighbour; null for a divisor of 0. Divisor >= 0.
 create or replace macro divide_half_even(amount, divisor) as
     amount::hugeint // nullif(divisor::hugeint, 0)
     + case
@@ -23,8 +23,8 @@ create or replace macro divide_half_even(amount, divisor) as
         else 0::hugeint
     end;
 
--- Input that was neither read from a cache nor written to one. A part that is null was not told of: the provider bills it
--- as plain input, so it counts as none here. Null when the input itself is unknown, negative when the parts exceed it.
+-- Input that was neither read from a cache nor written to one. A part that is null was not told of and counts as none:
+-- its tokens, if any, are priced as plain input. Null when the input is unknown, negative when the parts exceed it.
 create or replace macro uncached_input(
     input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_write_other_tokens
 ) as
@@ -38,7 +38,7 @@ create or replace macro uncached_input(
 create or replace macro class_cost(quantity, rate) as
     case when coalesce(quantity, 0) = 0 then 0::hugeint else quantity::hugeint * rate::hugeint end;
 
--- THE cost formula: disjoint classes times their rates, in the unit of the rates (pico or atto); null when a part is unknown.
+-- THE cost formula: disjoint classes times their rates, in the rates' unit (pico or atto); null when a part is unknown.
 create or replace macro cost_of(
     uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_write_other_tokens,
     output_tokens, web_search_count,

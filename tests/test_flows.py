@@ -20,7 +20,7 @@ import pytest
 
 from pipelines.settings import LedgerBusy, Settings, UserError
 
-pytestmark = pytest.mark.prefect
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]  # one worker, so that the harness starts once
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 120

@@ -97,8 +97,8 @@ def _caveats(figures: dict[str, Any]) -> list[str]:
     doubtful = figures["possible_duplicates"]
     if doubtful["set_count"]:
         lines.append(
-            f"doubtful    {count(doubtful['call_count'])} calls in {count(doubtful['set_count'])} sets: each set may be one "
-            "call that two files tell (table possible_duplicates)"
+            f"doubtful    {count(doubtful['call_count'])} calls in {count(doubtful['set_count'])} sets: "
+            "each set may be one call that two files tell (table possible_duplicates)"
         )
     if unmatched := figures["about"]["unmatched_outcome_count"]:
         lines.append(f"outcomes    {count(unmatched)} of actions that no call names (table outcomes)")

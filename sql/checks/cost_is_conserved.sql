@@ -14,7 +14,7 @@ groupings as (
         sum(cost_usd),
     from (
         select
-            concat_ws(' and ', if(feature is null, null, 'feature'), if(user_id is null, null, 'user')) as grouping_name,
+            if(feature is null, '', 'feature ') || if(user_id is null, '', 'user') as grouping_name,
             cost_usd,
         from tokens_per_action
     ) as levels
@@ -25,7 +25,7 @@ groupings as (
         sum(cost_usd),
     from (
         select
-            concat_ws(' and ', if(feature is null, null, 'feature'), if(user_id is null, null, 'user')) as grouping_name,
+            if(feature is null, '', 'feature ') || if(user_id is null, '', 'user') as grouping_name,
             cost_usd,
         from cost_per_outcome
         where outcome is null

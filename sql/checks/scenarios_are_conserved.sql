@@ -8,7 +8,8 @@ levels as (
     select
         scenario,
         scenario_order,
-        'scenario_comparison, by ' || if(feature is null, '', 'feature ') || if(user_id is null, '', 'user') as grouping_name,
+        'scenario_comparison, by '
+            || if(feature is null, '', 'feature ') || if(user_id is null, '', 'user') as grouping_name,
         sum(cost_usd) as cost_usd,
     from scenario_comparison
     group by all

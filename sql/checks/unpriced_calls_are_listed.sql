@@ -2,7 +2,11 @@
 with counts as (
     select
         (select count(*) from calls where cost_pico is null) as call_count,
-        (select coalesce(sum(call_count), 0) from unpriced where token_class is null and price_status is not null) as listed_count,
+        (
+            select coalesce(sum(call_count), 0)
+            from unpriced
+            where token_class is null and price_status is not null
+        ) as listed_count,
 )
 
 select *

@@ -30,7 +30,7 @@
 -- latency_seconds | duration of the call as logged
 -- cost_usd | cost at the rates of its day; null: unpriced, see price_status
 -- cost_pico | cost_usd in integer pico-USD, for exact arithmetic
--- price_status | exact, prefix_match, fallback_provider, free; not_billed (cache hit); unpriced: usage_unknown, inconsistent_usage, unknown_model (no card holds for this model then), class_unpriced
+-- price_status | exact, prefix_match, fallback_provider, free, not_billed; without a cost: usage_unknown, inconsistent_usage (parts exceed the input), unknown_model (no card holds for it then), class_unpriced
 -- unpriced_classes | used token classes without a rate, comma-separated; null: none, or usage unknown
 -- card_id | rate card that priced the call; null: unpriced or not billed
 -- recorded_cost_usd | cost as the log has it, beside ours and never added to it; null: none recorded
@@ -39,7 +39,7 @@
 -- line_number | line (row, element) of that file, from 1
 -- part | 0, or which call of a line that tells of several
 with ledger as (
-    -- A call without an instant is looked up at the end of time, so that it takes the newest card, and only a whole-day one.
+    -- A call without an instant is looked up at the end of time: it takes the newest card, and only a whole-day one.
     select
         *,
         coalesce(epoch_us(called_at), 9223372036854775806) as lookup_us,
@@ -70,7 +70,8 @@ carded as (
         rate_cards.* exclude (provider, model, service_tier, region, is_batch),
         cost_of(
             ledger.uncached_input_tokens, ledger.cache_read_tokens, ledger.cache_write_5m_tokens,
-            ledger.cache_write_1h_tokens, ledger.cache_write_other_tokens, ledger.output_tokens, ledger.web_search_count,
+            ledger.cache_write_1h_tokens, ledger.cache_write_other_tokens,
+            ledger.output_tokens, ledger.web_search_count,
             rate_cards.input_rate_pico, rate_cards.cache_read_rate_pico, rate_cards.cache_write_5m_rate_pico,
             rate_cards.cache_write_1h_rate_pico, rate_cards.cache_write_other_rate_pico, rate_cards.output_rate_pico,
             rate_cards.web_search_rate_pico
@@ -147,8 +148,10 @@ select
             ',',
             case when priced.uncached_input_tokens > 0 and priced.input_rate_pico is null then 'input' end,
             case when priced.cache_read_tokens > 0 and priced.cache_read_rate_pico is null then 'cache_read' end,
-            case when priced.cache_write_5m_tokens > 0 and priced.cache_write_5m_rate_pico is null then 'cache_write_5m' end,
-            case when priced.cache_write_1h_tokens > 0 and priced.cache_write_1h_rate_pico is null then 'cache_write_1h' end,
+            case when priced.cache_write_5m_tokens > 0 and priced.cache_write_5m_rate_pico is null
+                then 'cache_write_5m' end,
+            case when priced.cache_write_1h_tokens > 0 and priced.cache_write_1h_rate_pico is null
+                then 'cache_write_1h' end,
             case when priced.cache_write_other_tokens > 0 and priced.cache_write_other_rate_pico is null
                 then 'cache_write_other' end,
             case when priced.output_tokens > 0 and priced.output_rate_pico is null then 'output' end,

@@ -1,4 +1,4 @@
--- one row per feature, user and outcome; null in feature or user: all of them, null in outcome: the latest outcome of each action
+-- one row per feature, user and outcome; null in feature or user: all; null in outcome: each action's latest outcome
 -- feature | product feature, or unattributed; null: all in which this outcome is ever told
 -- user_id | who acted, or unattributed; null: all
 -- outcome | name of the outcome; null: whatever the latest outcome of an action is
@@ -11,7 +11,7 @@
 -- labelled_cost_usd | cost of the labelled actions, success or not
 -- unlabelled_cost_usd | cost of the unlabelled actions
 -- failed_cost_usd | cost of the labelled actions that failed
--- cost_per_outcome_usd | labelled_cost_usd over success_count: failures are part of what a success costs; null: no success
+-- cost_per_outcome_usd | labelled_cost_usd over success_count: failures are part of it; null: no success
 -- unpriced_call_count | calls without a cost, missing in every cost of the row
 with attributed_actions as (
     select
@@ -61,7 +61,7 @@ labelled_actions as (
 ),
 
 success_groups as (
-    -- Distinct at every level, so that an action over two features counts once in their total. Success belongs to the action.
+    -- Distinct at every level: an action over two features counts once in their total. Success belongs to the action.
     select
         outcome,
         feature,
@@ -72,7 +72,10 @@ success_groups as (
         sum(unpriced_call_count) as unpriced_call_count,
     from labelled_actions
     group by grouping sets (
-        (outcome, is_success, feature, user_id), (outcome, is_success, feature), (outcome, is_success, user_id), (outcome, is_success)
+        (outcome, is_success, feature, user_id),
+        (outcome, is_success, feature),
+        (outcome, is_success, user_id),
+        (outcome, is_success)
     )
 ),
 

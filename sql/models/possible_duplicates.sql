@@ -1,4 +1,4 @@
--- one row per set of calls that may be one call told by two log files: same instant, model and tokens, and no id to tell
+-- one row per set of calls that may be one call in two log files: same instant, user, model and tokens, no id to tell
 -- called_at | instant that they share (UTC)
 -- model | model as served
 -- user_id | who acted; null: unattributed

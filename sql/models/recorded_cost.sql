@@ -27,7 +27,7 @@ select
     count(*) filter (where is_compared) as compared_call_count,
     sum(recorded_cost_usd) filter (where is_compared) as recorded_cost_usd,
     sum(cost_usd) filter (where is_compared) as cost_usd,
-    count(*) filter (where is_compared and gap_usd > 0.000001 and gap_usd::double > larger_usd::double / 1000000) as differing_call_count,
+    count(*) filter (where gap_usd > 0.000001 and gap_usd > larger_usd * 0.000001) as differing_call_count,
     sum(recorded_cost_usd) filter (where not is_compared) as uncompared_recorded_cost_usd,
 from recorded_calls
 group by provider, model

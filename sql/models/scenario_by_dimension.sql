@@ -8,11 +8,11 @@
 -- cost_usd | cost of the same calls at the scenario's rates; null: none is priced
 -- cost_per_action_usd | cost_usd over all actions
 -- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
--- revenue_usd | revenue that can be told for exactly this group; null: none was given for it, or it cannot be split by model or day
+-- revenue_usd | revenue that can be told for exactly this group; null: none given, or not to be split so
 -- margin_usd | revenue_usd less cost_usd
 -- margin_share | margin_usd over revenue_usd
 -- survives | whether margin_usd is at least zero
--- break_even_change_share | how far all prices may rise from actual until the margin is zero (0.5: by half); negative: they must fall
+-- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half)
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
 with named_cells as (
     select
@@ -85,7 +85,8 @@ cell_costs as (
             when cells.is_free_of_charge then 0::hugeint
             when cells.card_id is not null then cost_of(
                 cells.uncached_input_tokens, cells.cache_read_tokens, cells.cache_write_5m_tokens,
-                cells.cache_write_1h_tokens, cells.cache_write_other_tokens, cells.output_tokens, cells.web_search_count,
+                cells.cache_write_1h_tokens, cells.cache_write_other_tokens,
+                cells.output_tokens, cells.web_search_count,
                 rates.input_rate_atto, rates.cache_read_rate_atto, rates.cache_write_5m_rate_atto,
                 rates.cache_write_1h_rate_atto, rates.cache_write_other_rate_atto, rates.output_rate_atto,
                 rates.web_search_rate_atto

@@ -12,29 +12,9 @@
 -- margin_usd | revenue_usd less cost_usd
 -- margin_share | margin_usd over revenue_usd
 -- survives | whether margin_usd is at least zero
--- break_even_change_share | how far all prices may rise from actual until the margin is zero (0.5: by half); negative: they must fall
+-- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half)
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
-with cells as (
-    -- One pass over the cube: rates depend on the card alone.
-    select
-        coalesce(feature, 'unattributed') as feature,
-        coalesce(user_id, 'unattributed') as user_id,
-        card_id,
-        price_status = 'not_billed' as is_free_of_charge,
-        is_success is not null as is_labelled,
-        sum(call_count) as call_count,
-        sum(uncached_input_tokens) as uncached_input_tokens,
-        sum(cache_read_tokens) as cache_read_tokens,
-        sum(cache_write_5m_tokens) as cache_write_5m_tokens,
-        sum(cache_write_1h_tokens) as cache_write_1h_tokens,
-        sum(cache_write_other_tokens) as cache_write_other_tokens,
-        sum(output_tokens) as output_tokens,
-        sum(web_search_count) as web_search_count,
-    from usage_cube
-    group by all
-),
-
-rates as (
+with rates as (
     select *
     from source.scenario_rates
     union all by name
@@ -46,24 +26,26 @@ rates as (
 ),
 
 cell_costs as (
+    -- One pass over the cube.
     select
-        cells.feature,
-        cells.user_id,
-        cells.is_labelled,
+        coalesce(cells.feature, 'unattributed') as feature,
+        coalesce(cells.user_id, 'unattributed') as user_id,
+        cells.is_success is not null as is_labelled,
         cells.call_count,
         rates.scenario,
         rates.scenario_order,
         case
-            when cells.is_free_of_charge then 0::hugeint
+            when cells.price_status = 'not_billed' then 0::hugeint
             when cells.card_id is not null then cost_of(
                 cells.uncached_input_tokens, cells.cache_read_tokens, cells.cache_write_5m_tokens,
-                cells.cache_write_1h_tokens, cells.cache_write_other_tokens, cells.output_tokens, cells.web_search_count,
+                cells.cache_write_1h_tokens, cells.cache_write_other_tokens,
+                cells.output_tokens, cells.web_search_count,
                 rates.input_rate_atto, rates.cache_read_rate_atto, rates.cache_write_5m_rate_atto,
                 rates.cache_write_1h_rate_atto, rates.cache_write_other_rate_atto, rates.output_rate_atto,
                 rates.web_search_rate_atto
             )
         end as cost_atto,
-    from cells
+    from usage_cube as cells
     inner join rates
         on cells.card_id is not distinct from rates.card_id
 ),

@@ -1,4 +1,4 @@
--- one row per feature and user; null in either: all of them (an action that spans two features is one action in their total)
+-- one row per feature and user; null in either: all (an action that spans two features is one action in their total)
 -- feature | product feature, or unattributed; null: all
 -- user_id | who acted, or unattributed; null: all
 -- action_count | actions

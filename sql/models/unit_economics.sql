@@ -1,4 +1,4 @@
--- one row per dimension (all, feature, user, customer, model, day) and name in it: what an action takes, costs and leads to
+-- one row per dimension (all, feature, user, customer, model, day) and name: what an action takes, costs and leads to
 -- dimension | all, feature, user, customer, model or day
 -- name | the feature, user, ... or unattributed; provider/model; the UTC date, or unknown; all
 -- action_count | actions with a call in the row (an action on two models is in both rows, and once in all)
@@ -47,7 +47,12 @@ action_groups as (
         count(distinct action_id) as action_count,
     from named_calls
     group by grouping sets (
-        (is_success, feature), (is_success, user_name), (is_success, customer), (is_success, model), (is_success, day), (is_success)
+        (is_success, feature),
+        (is_success, user_name),
+        (is_success, customer),
+        (is_success, model),
+        (is_success, day),
+        (is_success)
     )
 ),
 

@@ -1,4 +1,4 @@
--- one row per provider, model, reason and token class of the calls without a cost; null in token_class: all of these calls
+-- one row per provider, model, reason and token class of calls without a cost; null in token_class: all of these calls
 -- provider | who served the calls
 -- model | model as served
 -- price_status | why they have no cost, as in calls

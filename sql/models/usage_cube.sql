@@ -1,4 +1,4 @@
--- one row per cell: quantities of calls that are alike in everything a price depends on and everything a report groups by
+-- one row per cell: quantities of calls that are alike in all that a price depends on and all that a report groups by
 -- day | UTC date; null: the log does not say
 -- provider | who served the calls
 -- model | model as served
@@ -6,7 +6,7 @@
 -- region | region as served
 -- is_batch | made through a batch API; null: not told
 -- context_band | greatest context bound of any card below the call's input tokens; 0: below all; null: input unknown
--- time_band | greatest bound of any card's time-of-day window at or before the call, in UTC seconds; null: instant unknown
+-- time_band | greatest bound of any card's time-of-day window up to the call, in UTC seconds; null: instant unknown
 -- card_id | rate card that priced the calls; null: unpriced or not billed
 -- price_status | as in calls
 -- environment | deployment environment, as told
@@ -50,8 +50,8 @@ latest_outcomes as (
 banded_calls as (
     select
         calls.*,
-        coalesce(list_max(list_filter(context_bounds.bounds, lambda bound: bound < calls.input_tokens)), 0) as context_band,
-        coalesce(list_max(list_filter(time_bounds.bounds, lambda bound: bound <= utc_day_second(calls.called_at))), 0) as time_band,
+        list_max(list_filter(context_bounds.bounds, lambda bound: bound < calls.input_tokens)) as context_band,
+        list_max(list_filter(time_bounds.bounds, lambda bound: bound <= utc_day_second(calls.called_at))) as time_band,
     from calls
     cross join context_bounds
     cross join time_bounds
@@ -64,8 +64,8 @@ select
     banded_calls.service_tier,
     banded_calls.region,
     banded_calls.is_batch,
-    case when banded_calls.input_tokens is not null then banded_calls.context_band end as context_band,
-    case when banded_calls.called_at is not null then banded_calls.time_band end as time_band,
+    case when banded_calls.input_tokens is not null then coalesce(banded_calls.context_band, 0) end as context_band,
+    case when banded_calls.called_at is not null then coalesce(banded_calls.time_band, 0) end as time_band,
     banded_calls.card_id,
     banded_calls.price_status,
     banded_calls.environment,

@@ -1,4 +1,4 @@
-"""The models against loops over the same rows: random small ledgers, exact equality of every figure of money and count."""
+"""The models against loops over the same rows: random small ledgers, exact equality of money and counts."""
 
 from collections import defaultdict
 from fractions import Fraction
@@ -45,7 +45,9 @@ def test_models_equal_loops(ledger, outcomes):
     given_rows = {"ledger": ledger, "outcomes": outcomes, "rate_cards": CARDS, "scenarios": SCENARIOS}
     with builders.catalogue(given_rows) as connection:
         warehouse.run_checks(connection)
-        found = {name: rows_of(connection, name) for name in ("unit_economics", "scenario_comparison", "cost_per_outcome")}
+        found = {
+            name: rows_of(connection, name) for name in ("unit_economics", "scenario_comparison", "cost_per_outcome")
+        }
     success = success_by_action(ledger, outcomes)
     assert found["unit_economics"] == economics(ledger, success)
     assert found["scenario_comparison"] == comparison(ledger)

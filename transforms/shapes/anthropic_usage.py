@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.shapes.fields import COUNT, Kind, as_count, text
+from transforms.shapes.fields import COUNT, Kind, as_count, known_sum, text
 
 COUNTS = (
     "input_tokens",
@@ -43,11 +43,11 @@ def columns(usage: str) -> dict[str, pl.Expr]:
     """The call columns that a usage object tells."""
     count = {name: pl.col(f"{usage}.{name}") for name in (*COUNTS, *OTHER_COUNTS)}
     written, short, long = (count[name] for name in COUNTS[3:])
-    split = pl.when(short.is_not_null() | long.is_not_null()).then(short.fill_null(0) + long.fill_null(0))
-    other = pl.when(written.is_not_null()).then((written - split.fill_null(0)).clip(0))
-    none_if_absent = [part.fill_null(0) for part in (count["cache_read_input_tokens"], split, other)]
+    split = known_sum(short, long)
+    other = pl.coalesce(written - split, written).clip(0)
+    cached = pl.sum_horizontal(count["cache_read_input_tokens"], split, other)  # what is absent adds nothing, see above
     return {
-        "input_tokens": count["input_tokens"] + none_if_absent[0] + none_if_absent[1] + none_if_absent[2],
+        "input_tokens": count["input_tokens"] + cached,
         "cache_read_tokens": count["cache_read_input_tokens"],
         "cache_write_5m_tokens": short,
         "cache_write_1h_tokens": long,
@@ -70,36 +70,41 @@ def opened(lines: pl.DataFrame, usage: str, model: str) -> pl.DataFrame:
     Part 0 is the line's own model, which iterations that name none belong to.
     """
     # one iteration says nothing that the numbers on top do not
-    several = lines[f"{usage}.iterations"].str.count_matches('"input_tokens"', literal=True).fill_null(0) > 1
-    lines = lines.with_columns(part=pl.lit(0, pl.Int32))
+    several = lines[f"{usage}.iterations"].str.count_matches('"input_tokens"', literal=True) > 1
+    several = several.fill_null(False)
     if not several.any():
-        return lines
-    lines = lines.with_row_index("@row")
-    rows = [part for row in lines.filter(several).iter_rows(named=True) for part in _parts(row, usage, model)]
-    parts = pl.DataFrame(rows, schema=lines.schema)
-    return pl.concat([lines.filter(~several), parts]).sort("@row", "part").drop("@row")
+        return lines.with_columns(part=pl.lit(0, pl.Int32))
+    lines = lines.with_row_index("$row")
+    asked = lines.filter(several).select("$row", model, f"{usage}.iterations")
+    rows = [[row, *part] for row, name, text in asked.iter_rows() for part in _parts(name, text)]
+    sums = {f"$sum.{count}": pl.String for count in COUNTS}
+    schema = {"$row": pl.UInt32, "part": pl.Int32, "$model": pl.String, "$told": pl.Boolean, **sums}
+    parts = lines.join(pl.DataFrame(rows, schema=schema, orient="row"), on="$row", maintain_order="right")
+    of_part = {
+        f"{usage}.{count}": pl.when("$told").then(f"$sum.{count}").otherwise(f"{usage}.{count}") for count in COUNTS
+    }
+    # told once for the line: not of one iteration
+    of_line = {f"{usage}.{count}": pl.when(pl.col("part") == 0).then(f"{usage}.{count}") for count in OTHER_COUNTS}
+    parts = parts.with_columns(**{model: pl.col("$model")}, **of_part, **of_line).drop("$model", "$told", *sums)
+    others = lines.filter(~several).with_columns(part=pl.lit(0, pl.Int32))
+    return pl.concat([others, parts]).sort("$row", "part").drop("$row")
 
 
-def _parts(row: dict[str, Any], usage: str, model: str) -> list[dict[str, Any]]:
-    by_model: dict[str | None, list[dict[str, Any]]] = {row[model]: []}
-    for iteration in _iterations(row[f"{usage}.iterations"]):
+def _parts(model: str | None, iterations: str) -> list[list[Any]]:
+    """[part, model, whether an iteration tells its counts, the counts' sums] of each model in a line."""
+    by_model: dict[str | None, list[dict[str, Any]]] = {model: []}
+    for iteration in _iterations(iterations):
         name = iteration.get("model")
-        by_model.setdefault(name if name and isinstance(name, str) else row[model], []).append(iteration)
-    parts = []
-    for part, (name, iterations) in enumerate(by_model.items()):
-        if part == 0 and not iterations:  # the numbers on top are all that is told of the line's own model
-            parts.append(row)
-            continue
-        sums = {f"{usage}.{count}": _sum(iterations, count) for count in COUNTS}
-        # told once for the line: not of one iteration
-        once = {f"{usage}.{count}": row[f"{usage}.{count}"] if part == 0 else None for count in OTHER_COUNTS}
-        parts.append({**row, model: name, "part": part, **sums, **once})
-    return parts
+        by_model.setdefault(name if name and isinstance(name, str) else model, []).append(iteration)
+    return [
+        [part, name, bool(found), *(_sum(found, count) for count in COUNTS)]
+        for part, (name, found) in enumerate(by_model.items())
+    ]
 
 
 def _iterations(text: str) -> list[dict[str, Any]]:
     try:
-        found = json.loads(text, parse_int=str, parse_float=str)
+        found = json.loads(text)
     except ValueError:
         return []
     return [iteration for iteration in found if isinstance(iteration, dict)] if isinstance(found, list) else []
@@ -110,8 +115,8 @@ def _sum(iterations: list[dict[str, Any]], path: str) -> str | None:
     *outer, last = path.split(".")
     holders = [iteration.get(outer[0]) if outer else iteration for iteration in iterations]
     values = [holder.get(last) for holder in holders if isinstance(holder, dict)]
-    known = [str(value) for value in values if value is not None]
+    known = [value for value in values if value is not None]
     if not known or (path in _ALWAYS and len(known) < len(iterations)):
         return None
-    counts = [as_count(value) for value in known]
+    counts = [value if type(value) is int and value >= 0 else as_count(str(value)) for value in known]
     return "not a count" if None in counts else str(sum(counts))

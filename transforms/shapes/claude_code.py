@@ -33,8 +33,9 @@ _KINDS = {"timestamp": INSTANT_KINDS["any"], "costUSD": USD, **anthropic_usage.k
 
 
 def matches(record: dict[str, Any]) -> bool:
-    if record.get("type") == "summary":
-        return "leafUuid" in record
+    side_line = {"summary": "leafUuid", "file-history-snapshot": "snapshot"}.get(str(record.get("type")))
+    if side_line:
+        return side_line in record
     return {"sessionId", "uuid", "type", "timestamp"} <= record.keys()
 
 

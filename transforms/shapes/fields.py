@@ -130,6 +130,11 @@ def text(*paths: str) -> pl.Expr:
     return pl.coalesce(pl.when(pl.col(path) != "").then(pl.col(path)) for path in paths)
 
 
+def known_sum(*parts: pl.Expr) -> pl.Expr:
+    """The sum of the parts that are known; null where none is."""
+    return pl.when(pl.any_horizontal(part.is_not_null() for part in parts)).then(pl.sum_horizontal(*parts))
+
+
 def to_calls(
     read: pl.DataFrame,
     shape: str,

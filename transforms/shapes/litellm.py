@@ -14,7 +14,7 @@ import re
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES
-from transforms.shapes.fields import BOOLEAN_OR_NONSENSE, COUNT, USD, Kind, text
+from transforms.shapes.fields import BOOLEAN_OR_NONSENSE, COUNT, USD, Kind, known_sum, text
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.providers import provider_id
 
@@ -124,9 +124,7 @@ def columns(metadata: str, identity: str, cost: str, *, no_cost: pl.Expr) -> dic
     is_hit, is_error = pl.col("cache_hit").fill_null(False), pl.col("status").eq_missing(pl.lit("failure"))
     status = pl.when(is_hit).then(pl.lit("cache_hit")).when(is_error).then(pl.lit("error"))
     written = pl.coalesce(usage[path] for path in _WRITTEN)
-    split = pl.when(usage[_SHORT].is_not_null() | usage[_LONG].is_not_null()).then(
-        usage[_SHORT].fill_null(0) + usage[_LONG].fill_null(0)
-    )
+    split = known_sum(usage[_SHORT], usage[_LONG])
     # an answered call with no tokens at all and no usage object: LiteLLM's zeros stand for "not told"
     no_tokens = (pl.col("prompt_tokens") == 0) & (pl.col("completion_tokens") == 0)
     told = is_error | usage["prompt_tokens"].is_not_null() | ~no_tokens.fill_null(False)
@@ -147,7 +145,7 @@ def columns(metadata: str, identity: str, cost: str, *, no_cost: pl.Expr) -> dic
         "cache_read_tokens": pl.coalesce(usage[path] for path in _READ),
         "cache_write_5m_tokens": usage[_SHORT],
         "cache_write_1h_tokens": usage[_LONG],
-        "cache_write_other_tokens": (written - split.fill_null(0)).clip(0),
+        "cache_write_other_tokens": pl.coalesce(written - split, written).clip(0),
         "output_tokens": pl.when(told).then(pl.col("completion_tokens")),
         **{name: usage[path] for name, path in _OTHERS.items()},
         **_attributes(metadata),

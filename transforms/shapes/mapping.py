@@ -164,7 +164,7 @@ def _columns(mapping: Mapping) -> dict[str, pl.Expr]:
     if not mapping.switches["input_includes_cache"]:
         input_tokens = input_tokens + cached
     if not mapping.switches["output_includes_reasoning"]:
-        output_tokens = output_tokens + pl.col("reasoning_tokens").fill_null(0)
+        output_tokens = pl.coalesce(output_tokens + pl.col("reasoning_tokens"), output_tokens)
     response_id = pl.col("response_id")
     if "response_id" in mapping.sources and not any(map(_is_inner, mapping.sources["response_id"].paths)):
         # the record's id is not its entries': they would pass for one call

@@ -41,7 +41,6 @@ open = "modelUsage"                          # each of its entries is a call; a 
 input_includes_cache = false                 # inputTokens is the uncached rest
 
 [log.agent_runs.fields]
-provider = { const = "anthropic" }
 model = ["$key", "model"]                    # the entry's key; a killed run has the model that it was given
 response_id = "session_id"                   # of the run; each of its calls gets its key added
 input_tokens = ".inputTokens"                # "." is inside the opened entry
@@ -77,10 +76,7 @@ def test_a_log_of_events() -> None:
     assert calls["output_tokens"].sum() == 2_956_951
     assert calls["model"].null_count() == 22
     assert calls.group_by("feature").len().filter(pl.col("feature") == "diff")["len"].to_list() == [2_899]
-    assert (
-        calls["called_at"].min() == datetime(2024, 8, 13, 14, 40, 43, tzinfo=UTC)
-        or calls["called_at"].null_count() == 0
-    )
+    assert calls["called_at"].null_count() == 0
     assert {"google", "x-ai", "fireworks", "aws"} <= set(calls["provider"].drop_nulls())
 
 
@@ -97,7 +93,7 @@ def test_a_log_that_has_several_calls_in_a_line() -> None:
     assert round(calls["recorded_cost_pico"].sum() / 1e12, 4) == 146.8766
     assert calls["response_id"].drop_nulls().n_unique() == 136
     assert calls["called_at"].null_count() == 145
-    assert calls["feature"].n_unique() == 23
+    assert calls["feature"].n_unique() == 20
 
 
 @needs_shared
