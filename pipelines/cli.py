@@ -1,4 +1,4 @@
-"""The door: commands to Settings to stages. Everything heavy is imported inside a command, so that --help is instant."""
+"""The door: commands to Settings to stages. What is heavy is imported inside a command: --help is instant."""
 
 import os
 import sys
@@ -16,9 +16,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Tokens per action and cost per outcome, measured from LLM call logs, and what they become when prices move.\n\n"
-    "Exit codes: 0 done; 1 a mistake to mend; 2 wrong usage; 3 done, but a file could not be read; 4 a check failed and "
-    "nothing was published; 75 another run is writing.",
+    help="Tokens per action and cost per outcome, measured from LLM call logs, and what happens when prices move.\n\n"
+    "Exit codes: 0 done; 1 a mistake to mend; 2 wrong usage; 3 done, but a file could not be read; 4 a check failed "
+    "and nothing was published; 75 another run is writing.",
 )
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
@@ -28,9 +28,12 @@ Outcomes = Annotated[list[Path] | None, typer.Option(help="What actions led to: 
 Revenue = Annotated[Path | None, typer.Option(help="What was earned: CSV per feature, user, customer, or outcome.")]
 Prices = Annotated[Path | None, typer.Option(help="Your own prices, above the catalogue's: CSV.")]
 Scenario = Annotated[list[str] | None, typer.Option(help="A change of all prices, such as -30% or +50%; repeatable.")]
-ShapeName = Annotated[str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")]
+ShapeName = Annotated[
+    str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")
+]
 By = Annotated[str, typer.Option(help="feature, user, customer, model or day.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
+
 
 @app.command()
 def run(
@@ -47,12 +50,14 @@ def run(
     _report(settings, by, as_json)
     raise typer.Exit(code)
 
+
 @app.command()
 def ingest(
     logs: Logs = None, outcomes: Outcomes = None, data: Data = None, config: Config = None, shape: ShapeName = None
 ) -> None:
     """Take what is new in logs and outcome files into the ledger."""
     raise typer.Exit(_ingest(Settings.load(config, logs=logs, outcomes=outcomes, data=data, shape=shape)))
+
 
 @app.command()
 def build(
@@ -61,10 +66,12 @@ def build(
     """Price the ledger under every scenario and publish warehouse.duckdb."""
     _build(Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data))
 
+
 @app.command()
 def report(by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
     """Show the published figures."""
     _report(Settings.load(config, data=data), by, as_json)
+
 
 @app.command()
 def sql(
@@ -79,6 +86,7 @@ def sql(
     rows = stages.query(Settings.load(config, data=data), query)
     query_output.write(rows, output, sys.stdout)
 
+
 @app.command()
 def inspect(
     file: Annotated[Path, typer.Argument(help="A log file.")], config: Config = None, shape: ShapeName = None
@@ -89,18 +97,20 @@ def inspect(
 
     inspection.write(stages.inspect(Settings.load(config, logs=[str(file)], shape=shape)), sys.stdout)
 
+
 @app.command()
 def serve(
     cron: Annotated[str, typer.Option(help="When, as cron says it.")] = "15 2 * * *",
     timezone: Annotated[str, typer.Option(help="The cron's time zone.")] = "UTC",
     data: Data = None, config: Config = None,
 ) -> None:  # fmt: skip
-    """Run ingest and build every night, on a local Prefect server. Needs the extra: pip install 'tokenspread[schedule]'."""
+    """Run ingest and build every night, on a local Prefect server (needs the extra `schedule`, see README)."""
     try:
         from pipelines import flows
     except ModuleNotFoundError as error:
         raise UserError(f"serve needs {error.name}; install it with: pip install 'tokenspread[schedule]'") from None
     flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
+
 
 def _ingest(settings: Settings) -> int:
     from pipelines import stages
@@ -113,16 +123,19 @@ def _ingest(settings: Settings) -> int:
     progress.write_summary(summary, sys.stderr)
     return EXIT_PARTLY if summary.report.unreadable else 0
 
+
 def _build(settings: Settings) -> None:
     from pipelines import stages
 
     stages.build(settings)
+
 
 def _report(settings: Settings, by: str, as_json: bool) -> None:
     from pipelines import stages
     from pipelines.report import terminal
 
     terminal.write(lambda query: stages.query(settings, query), by, as_json, sys.stdout)
+
 
 def main(arguments: list[str] | None = None) -> None:
     code: Any = 0
@@ -143,6 +156,7 @@ def main(arguments: list[str] | None = None) -> None:
     # straight out: DuckDB's binding prints about its own leaks at a normal exit, where numpy is installed
     os._exit(code if isinstance(code, int) else 0)
 
+
 def _unexpected(error: Exception) -> int:
     import traceback
 
@@ -153,6 +167,7 @@ def _unexpected(error: Exception) -> int:
         return _say(error, EXIT_CHECK)
     traceback.print_exc()
     return 70
+
 
 def _say(error: Exception, code: int) -> int:
     print(f"tokenspread: {error}", file=sys.stderr)

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import duckdb
 import zstandard
 
 from pipelines import new_lines, sniff
 from pipelines.draft import Draft
+from pipelines.exact import Read, csv_batches
 from pipelines.log_files import LogFile, compression, open_bytes
-from pipelines.new_lines import CHUNK_BYTES, Known, Piece, Taking
-from pipelines.reader import Read, Reader, Unclean, csv_batches
+from pipelines.new_lines import CHUNK_BYTES, Known, Taking
+from pipelines.pieces import Piece, count_lines, direct_piece, staged_pieces, whole_file
+from pipelines.reader import PARSER_ERRORS, Reader, Unclean
 from pipelines.settings import UserError
 
 GROUP_BYTES = 64 << 20
-DAMAGED = (EOFError, OSError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, duckdb.Error, UnicodeDecodeError)
-
+DAMAGED = (EOFError, OSError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, UnicodeDecodeError, *PARSER_ERRORS)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Intake:
         self.advance(file.size, 0)
 
     def _read_lines(self, taking: Taking, reading: Reading) -> None:
-        piece = new_lines.direct_piece(taking)
+        piece = direct_piece(taking)
         if piece is None:
             self._read_staged(taking, reading)
             return
@@ -153,7 +153,7 @@ class Intake:
 
     def _read_staged(self, taking: Taking, reading: Reading) -> None:
         with self.draft.attempt():
-            for piece in new_lines.staged_pieces(taking, self.reader.staging):
+            for piece in staged_pieces(taking, self.reader.staging):
                 try:
                     batches = list(self.reader.read_fast([piece], reading.columns))
                 except Unclean:
@@ -164,12 +164,12 @@ class Intake:
         self._done(taking)
 
     def _read_document(self, taking: Taking, reading: Reading, layout: str, lines: Path | None) -> None:
-        """Files that are read whole: rows that were taken before are passed over, so a CSV that grew brings the rest."""
-        new_lines.whole_file(taking)
+        """Files that are read whole; rows taken before are passed over, so a CSV that grew brings the rest."""
+        whole_file(taking)
         if taking.to_byte == taking.from_byte:
             return
         if lines is not None:
-            count = new_lines.count_lines(lines)
+            count = count_lines(lines)
             piece = Piece(lines, taking, 0, count, is_staged=True)
             taking.line_count = count
             with self.draft.attempt():

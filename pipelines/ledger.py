@@ -1,16 +1,14 @@
 """The ledger on disk: immutable Parquet by day and one manifest; committed whole or not at all.
 
-A commit: lock; write and fsync Parquet in `staging/`; rename into place and fsync the folders; one SQLite transaction that
-adds the files, what of each log file is in, and the version. Only that transaction makes it so: what a killed run leaves
-is not in the manifest, and the next run removes it before it writes. Readers see published catalogues only.
+A commit: lock; write and fsync Parquet in `staging/`; rename into place and fsync the folders; one SQLite transaction
+that adds the files, what of each log file is in, and the version. Only that transaction makes it so: what a killed run
+leaves is not in the manifest, and the next run removes it before it writes. Readers see published catalogues only.
 """
 
 import fcntl
-import importlib.metadata
-import json
 import os
 import shutil
-import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +19,12 @@ import xxhash
 
 from pipelines.draft import KINDS, Draft, DraftFile
 from pipelines.log_files import as_glob
-from pipelines.manifest import Manifest, now
+from pipelines.manifest import Manifest, assert_balance, now, record_taking
 from pipelines.new_lines import Taking
 from pipelines.settings import LedgerBusy, UserError
-from transforms import schemas
 
 DUPLICATES_AT_ONCE = 200_000
-KEPT_VERSIONS = 14
-# price rows as JSON holds them: instants as microseconds
-_STORED_PRICES = {n: pl.Int64 if t == schemas.INSTANT else t for n, t in schemas.PRICE_BOOK.items()}
+KEPT_VERSIONS, KEPT_SECONDS = 14, 7 * 86400
 ADDRESS = ["content_id", "line_number", "part"]
 
 
@@ -89,7 +84,7 @@ class Ledger:
                 draft.write("ledger", rest)
         return replaced
 
-    def commit(self, run_id: int, draft: Draft, replaced: list[str], takings: list[Taking]) -> int:
+    def commit(self, draft: Draft, replaced: list[str], takings: list[Taking]) -> int:
         """Makes the draft and what was taken of each log file part of the ledger. Returns the new version."""
         version = self.manifest.version() + 1
         placed = [self._place(file, version, number) for number, file in enumerate(draft.files)]
@@ -97,15 +92,18 @@ class Ledger:
             _fsync(folder)
             _fsync(folder.parent)
         with self.manifest.transaction() as connection:
-            connection.execute("insert into version values (?, ?, ?)", (version, run_id, now()))
+            connection.execute("insert into version values (?, ?)", (version, now()))
             connection.executemany(
                 "insert into file values (?, ?, ?, ?, ?, ?, ?, null)",
-                [(path, f.kind, f.day, f.row_count, _size(self.data / path), digest, version) for path, f, digest in placed],
+                [
+                    (path, f.kind, f.day, f.row_count, _size(self.data / path), digest, version)
+                    for path, f, digest in placed
+                ],
             )
             connection.executemany("update file set removed = ? where path = ?", [(version, path) for path in replaced])
             for taking in takings:
-                _record_taking(connection, taking, version)
-            _assert_balance(connection)
+                record_taking(connection, taking, version)
+            assert_balance(connection)
         return version
 
     def _place(self, file: DraftFile, version: int, number: int) -> tuple[str, DraftFile, str]:
@@ -121,52 +119,17 @@ class Ledger:
         marks = ", ".join("?" * len(paths))
         return self.manifest.one(f"select coalesce(sum(row_count), 0) from file where path in ({marks})", *paths)
 
-    def keep_inputs(self, files: dict[str, Path | None]) -> None:
-        """Keeps the bytes of small files that later builds need too; a file that is not named stays as it was kept."""
-        for kind, path in files.items():
-            if path:
-                try:
-                    content = path.read_bytes()
-                except OSError as error:
-                    raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-                digest = xxhash.xxh3_128(content).hexdigest()
-                with self.manifest.transaction() as connection:
-                    connection.execute(
-                        "insert or replace into input values (?, ?, ?, ?, ?)", (kind, str(path), content, digest, now())
-                    )
-
-    def kept_input(
-        self, kind: str, read: Callable[[Path], pl.DataFrame], schema: dict[str, pl.DataType]
-    ) -> pl.DataFrame:
-        """The rows of a kept file; no rows where none was ever given."""
-        content = self.manifest.one("select content from input where kind = ?", kind)
-        if content is None:
-            return schemas.empty(schema)
-        path = self.staging / f"{kind}.csv"
-        path.write_bytes(content)
-        return read(path)
-
-    def build_inputs(self, scenario_names: list[str]) -> str:
-        """What a build is made of, as text: the same text means that the published catalogue is still right."""
-        kept = self.manifest.rows("select kind, hash from input order by kind")
-        versions = [importlib.metadata.version(name) for name in ("tokenspread", "genai-prices")]
-        return json.dumps([self.manifest.version(), kept, scenario_names, versions])
-
-    def next_catalogue(self) -> Path:
-        folder = self.data / "catalog"
-        folder.mkdir(exist_ok=True)
-        number = self.manifest.one("select coalesce(max(id), 0) + 1 from build")
-        return folder / f"warehouse-{number}.duckdb"
-
-    def price_history(self) -> pl.DataFrame:
-        rows = self.manifest.rows("select row from price_row")
-        return pl.DataFrame([json.loads(row["row"]) for row in rows], schema=_STORED_PRICES).cast(schemas.PRICE_BOOK)
-
-    def keep_price_history(self, book: pl.DataFrame) -> None:
-        rows = book.cast(_STORED_PRICES).rows(named=True)
-        with self.manifest.transaction() as connection:
-            connection.execute("delete from price_row")
-            connection.executemany("insert into price_row values (?)", [(json.dumps(row),) for row in rows])
+    def remove_old(self) -> None:
+        """Removes what no recent version needs. A reader that still has an old catalogue open keeps a week for it."""
+        limit = time.time() - KEPT_SECONDS
+        catalogues = sorted((self.data / "catalog").glob("*.duckdb"), key=_changed_at)
+        for path in catalogues[:-KEPT_VERSIONS]:
+            if _changed_at(path) < limit:
+                path.unlink()
+        rows = self.manifest.rows("select path from file where removed <= ?", self.manifest.version() - KEPT_VERSIONS)
+        for path in (self.data / row["path"] for row in rows):
+            if path.exists() and _changed_at(path) < limit:
+                path.unlink()
 
     def close(self) -> None:
         shutil.rmtree(self.staging, ignore_errors=True)
@@ -185,7 +148,9 @@ def opened(data: Path) -> Iterator[Ledger]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise LedgerBusy(f"{data}: another tokenspread run is writing here; wait for it, or use another --data") from None
+        raise LedgerBusy(
+            f"{data}: another tokenspread run is writing here; wait for it, or use another --data"
+        ) from None
     with lock:
         ledger = Ledger(data.resolve())
         try:
@@ -206,7 +171,8 @@ def _losers(
     The hash tables are built on the staged keys, and the ledger is streamed against them: no index is kept.
     """
     connection.execute(
-        "create temp table again as select key_hi, key_lo from read_parquet(?) group by all having count(*) > 1", [_globs(staged)]
+        "create temp table again as select key_hi, key_lo from read_parquet(?) group by all having count(*) > 1",
+        [_globs(staged)],
     )
     if live:
         connection.execute(
@@ -234,7 +200,8 @@ def _losers(
 
 def _files_with(connection: duckdb.DuckDBPyConnection, paths: list[str], losers: Path) -> list[str]:
     rows = connection.execute(
-        "select distinct filename from (select filename, content_id, line_number, part from read_parquet(?, filename = true)) "
+        "select distinct filename "
+        "from (select filename, content_id, line_number, part from read_parquet(?, filename = true)) "
         "semi join (select * from read_parquet(?)) using (content_id, line_number, part)",
         [_globs(paths), _globs([str(losers)])],
     ).fetchall()
@@ -245,41 +212,9 @@ def _globs(paths: list[str]) -> list[str]:
     return [as_glob(path) for path in paths]
 
 
-def _record_taking(connection: sqlite3.Connection, taking: Taking, version: int) -> None:
-    counts, at = taking.counts, now()
-    names = ("line_count", "call_line_count", "other_line_count", "blank_line_count", "quarantined_line_count")
-    values = [taking.line_count, *(counts.get(name, 0) for name in names[1:])]
-    if taking.is_new:
-        connection.execute(
-            f"insert into content values (?, ?, ?, ?, ?, ?, {', '.join('?' * len(names))}, ?, ?, ?)",
-            (taking.content_id, taking.kind, taking.shape, str(taking.file.path), taking.head_length, taking.head_hash,
-             *values, taking.to_byte, at, at),
-        )  # fmt: skip
-    else:
-        sets = ", ".join(f"{name} = {name} + ?" for name in names)
-        connection.execute(
-            f"update content set {sets}, path = ?, byte_count = ?, last_taken_at = ? where content_id = ?",
-            (*values, str(taking.file.path), taking.to_byte, at, taking.content_id),
-        )
-    lines_so_far = taking.from_line + taking.line_count
-    connection.execute(
-        "insert into segment values (?, ?, ?, ?, ?, ?, ?)",
-        (taking.content_id, taking.from_byte, taking.to_byte, lines_so_far, taking.prefix_hash, taking.is_open, version),
-    )
-
-
-def _assert_balance(connection: sqlite3.Connection) -> None:
-    """Promises 1 and 2, checked inside the transaction that would break them."""
-    unbalanced = connection.execute(
-        "select path from content where line_count <> "
-        "call_line_count + other_line_count + blank_line_count + quarantined_line_count"
-    ).fetchall()
-    torn = connection.execute(
-        "select content_id from (select *, lag(to_byte) over (partition by content_id order by to_byte) as before "
-        "from segment) where before is not null and before <> from_byte"
-    ).fetchall()
-    if unbalanced or torn:
-        raise AssertionError(f"lines do not balance in {[row[0] for row in unbalanced + torn]}; nothing was committed")
+def _changed_at(path: Path) -> float:
+    """When the directory entry came to be: a rename or the change of mode at publication, not the content."""
+    return path.stat().st_ctime
 
 
 def _size(path: Path) -> int | None:

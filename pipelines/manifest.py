@@ -1,7 +1,7 @@
 """The manifest: one SQLite file that says what the ledger holds. Its transactions are the only commit points."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +10,12 @@ from typing import Any
 import polars as pl
 
 from pipelines.log_files import LogFile
-from pipelines.new_lines import Known, Prefix
+from pipelines.new_lines import Known, Prefix, Taking
 from pipelines.settings import UserError
 from transforms import schemas
 
 SCHEMA = """
-create table if not exists version (id integer primary key, run_id integer, at text);
+create table if not exists version (id integer primary key, at text);
 create table if not exists run (
     run_id integer primary key, kind text, started_at text, ended_at text, status text, version integer,
     price_book_hash text, line_count integer, call_count integer);
@@ -46,7 +46,9 @@ class Manifest:
             if self.connection.execute("pragma quick_check").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("quick_check")
         except sqlite3.DatabaseError:
-            raise UserError(f"{path}: the manifest is damaged; restore it from a backup, or start a new --data folder") from None
+            raise UserError(
+                f"{path}: the manifest is damaged; restore it from a backup, or start a new --data folder"
+            ) from None
         self.connection.executescript(SCHEMA)
 
     def close(self) -> None:
@@ -135,19 +137,72 @@ class Manifest:
                 [(str(file.path), str(file.state), scanned_ns) for file in files],
             )
 
-    def start_run(self, kind: str) -> int:
+    @contextmanager
+    def run(self, kind: str) -> Iterator[Callable[..., None]]:
+        """A row of `run` for what happens within; the block is given a function that takes figures to note there."""
         with self.transaction() as connection:
             connection.execute("update run set status = 'died', ended_at = ? where status = 'running'", (now(),))
             cursor = connection.execute(
                 "insert into run (kind, started_at, status) values (?, ?, 'running')", (kind, now())
             )
-        return int(cursor.lastrowid or 0)
+        figures: dict[str, Any] = {}
+        try:
+            yield figures.update
+        except BaseException:
+            self._end_run(cursor.lastrowid, "failed", figures)
+            raise
+        self._end_run(cursor.lastrowid, "done", figures)
 
-    def end_run(self, run_id: int, status: str, **figures: Any) -> None:
-        values = {"status": status, "ended_at": now(), **figures}
+    def _end_run(self, run_id: int | None, status: str, figures: dict[str, Any]) -> None:
+        values = {"status": status, "ended_at": now(), "version": self.version(), **figures}
         sets = ", ".join(f"{name} = ?" for name in values)
         with self.transaction() as connection:
             connection.execute(f"update run set {sets} where run_id = ?", (*values.values(), run_id))
+
+
+def record_taking(connection: sqlite3.Connection, taking: Taking, version: int) -> None:
+    counts, at = taking.counts, now()
+    names = ("line_count", "call_line_count", "other_line_count", "blank_line_count", "quarantined_line_count")
+    values = [taking.line_count, *(counts.get(name, 0) for name in names[1:])]
+    if taking.is_new:
+        connection.execute(
+            f"insert into content values (?, ?, ?, ?, ?, ?, {', '.join('?' * len(names))}, ?, ?, ?)",
+            (taking.content_id, taking.kind, taking.shape, str(taking.file.path), taking.head_length, taking.head_hash,
+             *values, taking.to_byte, at, at),
+        )  # fmt: skip
+    else:
+        sets = ", ".join(f"{name} = {name} + ?" for name in names)
+        connection.execute(
+            f"update content set {sets}, path = ?, byte_count = ?, last_taken_at = ? where content_id = ?",
+            (*values, str(taking.file.path), taking.to_byte, at, taking.content_id),
+        )
+    lines_so_far = taking.from_line + taking.line_count
+    connection.execute(
+        "insert into segment values (?, ?, ?, ?, ?, ?, ?)",
+        (
+            taking.content_id,
+            taking.from_byte,
+            taking.to_byte,
+            lines_so_far,
+            taking.prefix_hash,
+            taking.is_open,
+            version,
+        ),
+    )
+
+
+def assert_balance(connection: sqlite3.Connection) -> None:
+    """Promises 1 and 2, checked inside the transaction that would break them."""
+    unbalanced = connection.execute(
+        "select path from content where line_count <> "
+        "call_line_count + other_line_count + blank_line_count + quarantined_line_count"
+    ).fetchall()
+    torn = connection.execute(
+        "select content_id from (select *, lag(to_byte) over (partition by content_id order by to_byte) as before "
+        "from segment) where before is not null and before <> from_byte"
+    ).fetchall()
+    if unbalanced or torn:
+        raise AssertionError(f"lines do not balance in {[row[0] for row in unbalanced + torn]}; nothing was committed")
 
 
 def now() -> str:

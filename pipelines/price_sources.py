@@ -9,25 +9,10 @@ import polars as pl
 from pipelines.price_file import read_price_file
 from transforms.price_book import AS_INPUT, merged, spans
 from transforms.schemas import PRICE_BOOK, PRICE_REFS, TOKEN_CLASSES
+from transforms.shapes.providers import provider_id_of
 
 __all__ = ["catalogue_rates", "read_price_file"]
 
-# Spellings of providers that genai-prices does not know, or takes for another one ("azure.ai.openai" has "openai" in
-# it). None: a gateway's name, which says nothing about who served the call.
-PROVIDER_IDS = {
-    "aws.bedrock": "aws", "bedrock": "aws", "bedrock_converse": "aws", "amazon_bedrock": "aws",
-    "azure_ai": "azure", "azure_openai": "azure", "azure-openai": "azure", "azure.ai.openai": "azure",
-    "azure.ai.inference": "azure", "az.ai.openai": "azure", "az.ai.inference": "azure", "azure_text": "azure",
-    "fireworks_ai": "fireworks", "fireworks-ai": "fireworks",
-    "gcp.gemini": "google", "gcp.gen_ai": "google", "gcp.vertex_ai": "google", "gemini": "google",
-    "vertex_ai": "google", "vertex_ai_beta": "google", "vertexai": "google", "google_genai": "google",
-    "kimi": "moonshotai", "moonshot": "moonshotai", "voyage": "voyageai", "z.ai": "zai", "z-ai": "zai",
-    "mistral_ai": "mistral", "mistralai": "mistral", "codestral": "mistral",
-    "together_ai": "together", "together-ai": "together", "togetherai": "together",
-    "text-completion-openai": "openai",
-    "x_ai": "x-ai", "xai": "x-ai", "grok": "x-ai",
-    "litellm": None, "litellm_proxy": None,
-}  # fmt: skip
 
 # What prices a class in genai-prices: its own price key, else that of its nearest priced ancestor in the unit registry.
 PRICE_KEYS = {
@@ -98,9 +83,9 @@ def _find_model(snapshot, provider: str | None, model: str | None):
 
 def _names_to_try(provider: str | None, model: str, known: set[str]) -> Iterator[tuple[str | None, str]]:
     """Whom to ask for which model: LiteLLM writes the provider in front of it ("openai/gpt-5.2")."""
-    provider_id = _provider_id(provider)
+    provider_id = provider_id_of(provider)
     prefix, _, rest = model.partition("/")
-    prefix_id = _provider_id(prefix)
+    prefix_id = provider_id_of(prefix)
     names_provider = bool(rest) and (prefix_id is None or prefix_id in known)
     if provider_id is not None:
         yield provider_id, model
@@ -110,11 +95,6 @@ def _names_to_try(provider: str | None, model: str, known: set[str]) -> Iterator
         yield from _names_to_try(None, rest, known)
     else:
         yield (prefix_id, rest) if names_provider else (None, model)
-
-
-def _provider_id(provider: str | None) -> str | None:
-    key = (provider or "").strip().lower()
-    return PROVIDER_IDS.get(key, key) or None
 
 
 def _match_status(model, name: str) -> str:

@@ -1,13 +1,12 @@
 """Records of a log, typed as text, only the fields that the shape declares: DuckDB's reader where it is provably right,
 else line by line.
 
-The fast path is checked, not trusted: every field is read as text (DuckDB would turn 10.7 into 11 and true into 1), rows
-out must equal lines in, `ignore_errors` is never used (it invents rows). A block that fails takes the exact path.
+The fast path is checked, not trusted: every field is read as text (DuckDB would turn 10.7 into 11 and true into 1),
+rows out must equal lines in, `ignore_errors` is never used (it invents rows). What fails takes the exact path.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -18,28 +17,21 @@ import polars as pl
 from nanoarrow._utils import NanoarrowException  # raised by streams, exported nowhere public
 
 from pipelines import records
-from pipelines.log_files import as_glob, open_bytes
-from pipelines.new_lines import LINE_BYTES, TOO_LONG, Piece, Taking
-from pipelines.sniff import RECORDS, csv_reader, csv_record, records_of
+from pipelines.exact import Read, exact_lines
+from pipelines.log_files import as_glob
+from pipelines.new_lines import Taking
+from pipelines.pieces import LINE_BYTES, Piece
+from pipelines.sniff import RECORDS, records_of
 from transforms import schemas
 
+PARSER_ERRORS = (duckdb.Error,)  # what reading a Parquet file or a JSON document may raise
 BLOCK_BYTES = 4 << 20  # what the exact path looks at together; smaller blocks keep one bad line from slowing the rest
 BATCH_ROWS = 50_000  # DuckDB gives fewer at a time, and each step of polars would cost more than its rows
 PARQUET_ROWS = 250_000
-CSV_ROWS = 50_000
 
 
 class Unclean(Exception):
     """DuckDB's reader cannot be trusted with these lines; what it gave of them must be thrown away."""
-
-
-@dataclass
-class Read:
-    """A batch: LINES (one text column for each field), QUARANTINE rows, and the count of blank lines by content."""
-
-    lines: pl.DataFrame
-    quarantine: pl.DataFrame = field(default_factory=lambda: schemas.empty(schemas.QUARANTINE))
-    blank: dict[int, int] = field(default_factory=dict)
 
 
 class Reader:
@@ -99,7 +91,7 @@ class Reader:
                 count = block.count(b"\n")
                 clean = self._clean_block(block, fields)
                 if clean is None:
-                    yield _exact(block, content_id, line, fields)
+                    yield exact_lines(block, content_id, line, fields)
                 else:
                     numbers = pl.int_range(line + 1, line + count + 1, dtype=pl.Int64).alias("line_number")
                     yield Read(clean.with_columns(pl.lit(content_id, pl.Int64).alias("content_id"), numbers))
@@ -142,7 +134,8 @@ class Reader:
             query = (
                 f"select {selected}, {taking.content_id}::bigint as content_id, "
                 f"(file_row_number + 1)::bigint as line_number from {source} as line "
-                f"where file_row_number >= {start} and file_row_number < {start + PARQUET_ROWS} order by file_row_number"
+                f"where file_row_number >= {start} and file_row_number < {start + PARQUET_ROWS} "
+                "order by file_row_number"
             )
             yield Read(pl.DataFrame(self.connection.sql(query)))
 
@@ -154,62 +147,6 @@ class Reader:
             return "null::varchar"
         nested = kind.startswith(("STRUCT", "MAP")) or kind.endswith("]")
         return f"to_json({expression})::varchar" if nested else f"({expression})::varchar"
-
-
-def csv_batches(taking: Taking, fields: Mapping[str, str]) -> Iterator[Read]:
-    """LINES of a CSV file's rows (the header is not one), from `taking.from_line` on, in batches; a row whose cells do
-    not fit the header is quarantined."""
-    with open_bytes(taking.file.path) as stream:
-        rows = csv_reader(stream)
-        header = next(rows)
-        kept: list[tuple[int, Any]] = []
-        rejects: list[tuple[int, str]] = []
-        number = 0
-        for number, row in enumerate(rows, start=1):
-            if number <= taking.from_line:
-                continue
-            if len(row) != len(header):
-                rejects.append((number, f"{len(row)} cells, the header has {len(header)}"))
-                continue
-            value = records.extract(csv_record(header, row), fields)
-            (rejects if isinstance(value, str) else kept).append((number, value))
-            if len(kept) + len(rejects) >= CSV_ROWS:
-                yield Read(_frame(kept, taking.content_id, fields), _quarantine(rejects, taking.content_id))
-                kept, rejects = [], []
-        taking.line_count = number - taking.from_line
-        yield Read(_frame(kept, taking.content_id, fields), _quarantine(rejects, taking.content_id))
-
-
-def lines_of(found: list[dict[str, Any]], fields: Mapping[str, str]) -> pl.DataFrame:
-    """LINES of a few parsed records."""
-    rows = [(number, records.extract(record, fields)) for number, record in enumerate(found, start=1)]
-    return _frame([row for row in rows if not isinstance(row[1], str)], 0, fields)
-
-
-def _exact(block: bytes, content_id: int, first_line: int, fields: Mapping[str, str]) -> Read:
-    """Line by line, with plain Python's parser."""
-    kept, rejects, blank = [], [], 0
-    for offset, line in enumerate(block.split(b"\n")[:-1]):
-        number = first_line + offset + 1
-        if not line.strip():
-            blank += 1
-            continue
-        value = "longer than 8 MiB" if line + b"\n" == TOO_LONG else records.parse(line)
-        if isinstance(value, dict):
-            value = records.extract(value, fields)
-        (rejects if isinstance(value, str) else kept).append((number, value))
-    return Read(_frame(kept, content_id, fields), _quarantine(rejects, content_id), {content_id: blank})
-
-
-def _frame(kept: list[tuple[int, Any]], content_id: int, fields: Mapping[str, str]) -> pl.DataFrame:
-    columns: dict[str, list[Any]] = {name: [row[i] for _, row in kept] for i, name in enumerate(fields)}
-    columns |= {"content_id": [content_id] * len(kept), "line_number": [number for number, _ in kept]}
-    return pl.DataFrame(columns, schema={**dict.fromkeys(fields, pl.String), **schemas.LINE_KEYS})
-
-
-def _quarantine(rejects: list[tuple[int, str]], content_id: int) -> pl.DataFrame:
-    rows = [(content_id, number, reason) for number, reason in rejects]
-    return pl.DataFrame(rows, schema=schemas.QUARANTINE, orient="row")
 
 
 def _has_empty_row(frame: pl.DataFrame, fields: list[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from transforms.shapes import paths
 
+
 class Number(str):
     """A JSON number, or NaN and its like, as text."""
 

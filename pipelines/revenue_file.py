@@ -18,7 +18,7 @@ MOST_PICO = 2**63 - 1
 def read_revenue_file(path: Path) -> pl.DataFrame:
     """schemas.REVENUE from CSV. Columns (any may be left out but one amount): period_start, period_end (dates, the end
     exclusive), feature, user_id, customer_id, outcome (empty: not restricted to one), and either revenue_usd for the
-    period or revenue_per_success_usd for each success of the outcome. Raises UserError with file, line, fact and fix."""
+    period or revenue_per_success_usd for each success of the outcome. Raises UserError that names place, fact, fix."""
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)

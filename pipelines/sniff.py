@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes: how its records are laid out, and a few of them to recognise the shape by."""
+"""What a file is, told by its first bytes: its layout, and a few records to recognise the shape by."""
 
 import csv
 import io
@@ -10,13 +10,13 @@ from pipelines import records
 from pipelines.log_files import BOM, PARQUET, LogFile, open_bytes
 
 LOOK_BYTES = 1 << 20
-RECORDS = 20
+RECORDS = 200
 ARRAY_START = (b"{", b"]")
 
 
 @dataclass(frozen=True)
 class Look:
-    """`layout`: lines, array (of JSON objects), unstructured (objects one after another), csv, parquet, empty, or none."""
+    """`layout`: lines, array (of JSON objects), unstructured (objects one after another), csv, parquet, empty, none."""
 
     layout: str
     records: list[dict[str, Any]]
@@ -50,7 +50,9 @@ def _look_at_objects(text: bytes, is_whole: bool) -> Look:
     lines = text.split(b"\n")
     found = records_of(lines if is_whole else lines[:-1])
     if found or not is_whole or text.count(b"\n") == 0:
-        return Look("lines", found, "lines of JSON objects" if found else "lines that start with { but hold no JSON object")
+        return Look(
+            "lines", found, "lines of JSON objects" if found else "lines that start with { but hold no JSON object"
+        )
     return Look("unstructured", [], "JSON objects over several lines")
 
 

@@ -4,20 +4,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
-from pipelines import ledger, log_files, price_file, price_sources, revenue_file, sniff, warehouse
+from pipelines import build_inputs, ledger, log_files, price_file, price_sources, revenue_file, warehouse
 from pipelines.draft import Draft
+from pipelines.exact import Read, lines_of
 from pipelines.intake import Intake, Reading, Report
 from pipelines.ledger import Ledger
 from pipelines.log_files import LogFile
 from pipelines.new_lines import Taking
-from pipelines.reader import Read, Reader, lines_of
+from pipelines.reader import Reader
 from pipelines.settings import Settings, UserError
+from pipelines.summaries import BuildSummary, IngestSummary, Inspection
 from transforms import attribution, outcomes, price_book, scenarios, schemas, settlement, shapes
 from transforms.shapes import mapping, outcome_mapping
 from transforms.shapes.shape import Shape
@@ -29,35 +30,9 @@ def _no_progress(byte_count: int, line_count: int) -> None:
     pass
 
 
-@dataclass(frozen=True)
-class IngestSummary:
-    """What one ingest did: `version` is the ledger's now, `is_new` whether this run made it."""
-
-    version: int
-    is_new: bool
-    line_count: int
-    call_count: int
-    report: Report = field(repr=False)
-
-
-@dataclass(frozen=True)
-class BuildSummary:
-    catalogue: Path
-    is_new: bool
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """What a file is, and what its first records would yield."""
-
-    path: Path
-    look: sniff.Look
-    shape: str | None  # None: no shape fits
-    known_shapes: list[str]
-    calls: pl.DataFrame  # CALLS of the first records, attributed
-
-
-def ingest(settings: Settings, advance: Advance = _no_progress, announce: Callable[[int], None] = lambda _: None) -> IngestSummary:
+def ingest(
+    settings: Settings, advance: Advance = _no_progress, announce: Callable[[int], None] = lambda _: None
+) -> IngestSummary:
     """Takes what is new in the logs and outcome files into the ledger, in one commit. `announce` is told the bytes to
     look at. Raises UserError, LedgerBusy."""
     inputs = [path for path in (settings.revenue, settings.prices, *settings.outcomes) if path]
@@ -66,21 +41,19 @@ def ingest(settings: Settings, advance: Advance = _no_progress, announce: Callab
         logs = _changed(store, log_files.find(settings.logs, excluded=inputs))
         outcome_files = _changed(store, log_files.find([str(path) for path in settings.outcomes]))
         announce(sum(file.size for file in logs + outcome_files))
-        store.keep_inputs({"revenue": settings.revenue, "prices": settings.prices})
-        run_id, scanned_ns = manifest.start_run("ingest"), time.time_ns()
-        draft = Draft(store.staging, settlement.settle)
-        reader = Reader(store.staging)
-        try:
-            intake = Intake(reader, draft, manifest.next_content_id(), advance)
-            intake.read(logs, "calls", manifest.known("calls"), _call_readings(settings, draft))
-            intake.read(outcome_files, "outcomes", manifest.known("outcomes"), _outcome_readings(settings, draft))
-            summary = _commit(store, run_id, draft, intake.report)
+        build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
+        scanned_ns = time.time_ns()
+        with manifest.run("ingest") as done:
+            draft, reader = Draft(store.staging, settlement.settle), Reader(store.staging)
+            try:
+                intake = Intake(reader, draft, manifest.next_content_id(), advance)
+                intake.read(logs, "calls", manifest.known("calls"), _call_readings(settings, draft))
+                intake.read(outcome_files, "outcomes", manifest.known("outcomes"), _outcome_readings(settings, draft))
+            finally:
+                reader.close()
+            summary = _commit(store, draft, intake.report)
             manifest.remember(intake.report.settled(logs + outcome_files), scanned_ns)
-        except BaseException:
-            manifest.end_run(run_id, "failed")
-            raise
-        finally:
-            reader.close()
+            done(line_count=summary.line_count, call_count=summary.call_count)
     return summary
 
 
@@ -88,13 +61,13 @@ def _changed(store: Ledger, files: list[LogFile]) -> list[LogFile]:
     return [file for file in files if not store.manifest.is_unchanged(file)]
 
 
-def _commit(store: Ledger, run_id: int, draft: Draft, report: Report) -> IngestSummary:
+def _commit(store: Ledger, draft: Draft, report: Report) -> IngestSummary:
     replaced = store.settle_with_ledger(draft)
     lines = sum(taking.line_count for taking in report.taken)
     calls = sum(file.row_count for file in draft.files if file.kind == "ledger") - store.row_count(replaced)
-    version = store.commit(run_id, draft, replaced, report.taken) if report.taken else store.manifest.version()
-    store.manifest.end_run(run_id, "done", version=version, line_count=lines, call_count=calls)
-    return IngestSummary(version, bool(report.taken), lines, calls, report)
+    if report.taken:
+        store.commit(draft, replaced, report.taken)
+    return IngestSummary(store.manifest.version(), bool(report.taken), lines, calls, report)
 
 
 def _call_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
@@ -119,7 +92,11 @@ def _known_shapes(settings: Settings) -> tuple[list[Shape], attribution.Rules]:
 
 def _chosen(settings: Settings, known: list[Shape], records: list[dict]) -> Shape | None:
     if settings.shape is None:
-        return shapes.recognise(records, known)
+        # the first records of a log may all be headers that no shape knows, so the next ones are asked too
+        asked = (
+            records[start : start + shapes.RECORDS_TO_ASK] for start in range(0, len(records), shapes.RECORDS_TO_ASK)
+        )
+        return next((shape for some in asked if (shape := shapes.recognise(some, known))), None)
     for shape in known:
         if shape.name == settings.shape:
             return shape
@@ -191,37 +168,45 @@ def build(settings: Settings) -> BuildSummary:
     LedgerBusy, warehouse.CheckFailed."""
     chosen = [scenarios.parse(text) for text in settings.scenarios]
     with ledger.opened(settings.data) as store:
-        store.keep_inputs({"revenue": settings.revenue, "prices": settings.prices})
+        build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
         link = store.data / "warehouse.duckdb"
-        made_of = store.build_inputs([scenario.name for scenario in chosen])
-        if store.manifest.last_build() == made_of and link.exists():
+        inputs_text = build_inputs.made_of(store, [scenario.name for scenario in chosen])
+        if store.manifest.last_build() == inputs_text and link.exists():
             return BuildSummary(link, False)
-        run_id = store.manifest.start_run("build")
-        refs = warehouse.distinct_price_refs(store.paths("ledger"))
-        contract = store.kept_input("prices", price_file.read_price_file, schemas.PRICE_BOOK)
-        rows = price_book.applicable(contract, price_sources.catalogue_rates(refs), refs)
-        book = price_book.revise(store.price_history(), rows, datetime.now(UTC))
-        store.keep_price_history(book)
-        cards = price_book.rate_cards(price_book.current(book), refs)
-        book_hash = price_book.book_hash(book)
-        store.manifest.end_run(run_id, "done", version=store.manifest.version(), price_book_hash=book_hash)
-        inputs = warehouse.Inputs(
-            ledger_files=store.paths("ledger"),
-            outcome_files=store.paths("outcomes"),
-            quarantine_files=store.paths("quarantine"),
-            contents=store.manifest.frame("content", warehouse.CONTENTS),
-            price_book=book,
-            rate_cards=cards,
-            scenario_rates=scenarios.scenario_rates(cards, chosen),
-            revenue=store.kept_input("revenue", revenue_file.read_revenue_file, schemas.REVENUE),
-            runs=store.manifest.frame("run", warehouse.RUNS),
-            settings={"price_book_hash": book_hash, "ledger_version": str(store.manifest.version())},
-        )
-        path = store.next_catalogue()
-        warehouse.build(inputs, path, temp_directory=store.staging)
-        warehouse.publish(path, link)
-        store.manifest.record_build(made_of, path.name)
+        with store.manifest.run("build") as done:
+            refs = warehouse.distinct_price_refs(store.paths("ledger"))
+            contract = build_inputs.kept_input(store, "prices", price_file.read_price_file, schemas.PRICE_BOOK)
+            rows = price_book.applicable(contract, price_sources.catalogue_rates(refs), refs)
+            book = price_book.revise(build_inputs.price_history(store), rows, datetime.now(UTC))
+            build_inputs.keep_price_history(store, book)
+            path = build_inputs.next_catalogue(store)
+            warehouse.build(_warehouse_inputs(store, book, refs, chosen), path, temp_directory=store.staging)
+            warehouse.publish(path, link)
+            store.manifest.record_build(inputs_text, path.name)
+            done(price_book_hash=price_book.book_hash(book))
+        store.remove_old()
     return BuildSummary(link, True)
+
+
+def _warehouse_inputs(
+    store: Ledger, book: pl.DataFrame, refs: pl.DataFrame, chosen: list[scenarios.Scenario]
+) -> warehouse.Inputs:
+    cards = price_book.rate_cards(price_book.current(book), refs)
+    return warehouse.Inputs(
+        ledger_files=store.paths("ledger"),
+        outcome_files=store.paths("outcomes"),
+        quarantine_files=store.paths("quarantine"),
+        contents=store.manifest.frame("content", warehouse.CONTENTS),
+        price_book=book,
+        rate_cards=cards,
+        scenario_rates=scenarios.scenario_rates(cards, chosen),
+        revenue=build_inputs.kept_input(store, "revenue", revenue_file.read_revenue_file, schemas.REVENUE),
+        runs=store.manifest.frame("run", warehouse.RUNS),
+        settings={
+            "price_book_hash": price_book.book_hash(book),
+            "ledger_version": str(store.manifest.version()),
+        },
+    )
 
 
 def query(settings: Settings, text: str) -> pl.DataFrame:

@@ -21,7 +21,9 @@ GROUPINGS = ("feature", "user_id", "customer_id", "model", "day", "action_id", "
 tokens = st.none() | st.integers(0, 3000)
 calls = st.fixed_dictionaries(
     {
-        "called_at": st.sampled_from(["2026-10-31T23:59:59.999999Z", "2026-11-01T00:00:00Z", "2026-11-05T12:00:00+02:00"]),
+        "called_at": st.sampled_from(
+            ["2026-10-31T23:59:59.999999Z", "2026-11-01T00:00:00Z", "2026-11-05T12:00:00+02:00"]
+        ),
         "provider": st.just(PROVIDER),
         "model": st.sampled_from(MODELS),
         "input_tokens": tokens,
@@ -111,6 +113,11 @@ def world(tmp_path_factory):
     return lambda: World(tmp_path_factory.mktemp("world"))
 
 
+def small_call(**fields: Any) -> dict:
+    call = {"called_at": "2026-11-05T12:00:00Z", "provider": PROVIDER, "model": "small"}
+    return call | {"input_tokens": 10, "output_tokens": 1} | fields
+
+
 def exact(amount: Any) -> Fraction | None:
     return None if amount is None else Fraction(amount)
 
@@ -127,13 +134,16 @@ def test_every_call_costs_what_plain_python_says_and_every_grouping_adds_up(worl
         row["cost"] = cost
     for name in GROUPINGS:
         asked = world.ask(
-            f"select {name} as name, sum(cost_usd) as cost, count(*) filter (cost_usd is null) as unknown from calls group by all"
+            f"select {name} as name, sum(cost_usd) as cost, count(*) filter (cost_usd is null) as unknown "
+            "from calls group by all"
         )
         assert {(row["name"],): (exact(row["cost"]), row["unknown"]) for row in asked} == reference.cost_by(rows, name)
     everything = reference.total([row["cost"] for row in rows])
     for table in ("tokens_per_action", "cost_per_outcome", "scenario_comparison"):
         where = "feature is null and user_id is null"
-        where += {"cost_per_outcome": " and outcome is null", "scenario_comparison": " and scenario = 'actual'"}.get(table, "")
+        where += {"cost_per_outcome": " and outcome is null", "scenario_comparison": " and scenario = 'actual'"}.get(
+            table, ""
+        )
         (total,) = world.ask(f"select cost_usd from {table} where {where}")
         assert exact(total["cost_usd"]) == everything
     assert_outcomes_agree(world, rows)
@@ -141,7 +151,9 @@ def test_every_call_costs_what_plain_python_says_and_every_grouping_adds_up(worl
 
 def assert_outcomes_agree(world, rows):
     tellings = world.ask("select * from source.outcomes")
-    asked = world.ask("select * from cost_per_outcome where outcome is not null and feature is not null and user_id is null")
+    asked = world.ask(
+        "select * from cost_per_outcome where outcome is not null and feature is not null and user_id is null"
+    )
     for row in asked:
         feature = None if row["feature"] == "unattributed" else row["feature"]
         plain = reference.cost_per_outcome(rows, tellings, row["outcome"], feature=feature)
@@ -157,7 +169,9 @@ def assert_outcomes_agree(world, rows):
 
 @end_to_end
 @given(st.lists(calls, min_size=1, max_size=10), outcomes, price_rows, st.randoms(use_true_random=False))
-def test_neither_the_order_of_lines_nor_how_they_are_split_nor_a_second_run_changes_a_figure(world, log, told, prices, order):
+def test_neither_the_order_of_lines_nor_how_they_are_split_nor_a_second_run_changes_a_figure(
+    world, log, told, prices, order
+):
     tables = ("tokens_per_action", "scenario_comparison", "cost_per_outcome")
     world, other = world().run([log], told, prices), world()
     before = [world.figures(table) for table in tables]
@@ -185,8 +199,7 @@ def test_the_empty_scenario_is_actual_and_costs_follow_prices(world, log, prices
 
 
 def test_double_the_rates_in_the_price_file_is_double_the_cost(world):
-    log = [{"called_at": "2026-11-05T12:00:00Z", "provider": PROVIDER, "model": "small", "input_tokens": n, "output_tokens": n}
-           for n in range(1, 9)]  # fmt: skip
+    log = [small_call(input_tokens=n, output_tokens=n) for n in range(1, 9)]
     rates = [("small", "input", "0.123457", "2026-01-01"), ("small", "output", "3", "2026-01-01")]
     twice = [("small", "input", "0.246914", "2026-01-01"), ("small", "output", "6", "2026-01-01")]
     once, double = world().run([log], prices=rates), world().run([log], prices=twice)
@@ -195,8 +208,7 @@ def test_double_the_rates_in_the_price_file_is_double_the_cost(world):
 
 
 def test_outcomes_may_come_before_or_after_the_calls(world):
-    log = [{"called_at": "2026-11-05T12:00:00Z", "provider": PROVIDER, "model": "small", "input_tokens": 10, "output_tokens": 1,
-            "feature": "triage", "action_id": f"a-{n}"} for n in range(4)]  # fmt: skip
+    log = [small_call(feature="triage", action_id=f"a-{n}") for n in range(4)]
     told = [{"action_id": f"a-{n}", "outcome": "right", "is_success": n % 2 == 0} for n in range(3)]
     prices = [("small", "input", "1", "2026-01-01"), ("small", "output", "1", "2026-01-01")]
     together, late, early = world().run([log], told, prices), world().run([log], (), prices), world()
@@ -210,7 +222,15 @@ def test_outcomes_may_come_before_or_after_the_calls(world):
 
 
 def test_a_price_learned_later_prices_what_was_unpriced(world):
-    log = [{"called_at": "2026-11-05T12:00:00Z", "provider": PROVIDER, "model": "small", "input_tokens": 10, "output_tokens": 1}]
+    log = [
+        {
+            "called_at": "2026-11-05T12:00:00Z",
+            "provider": PROVIDER,
+            "model": "small",
+            "input_tokens": 10,
+            "output_tokens": 1,
+        }
+    ]
     world = world().run([log])
     assert [row["price_status"] for row in world.ask("select price_status from calls")] == ["unknown_model"]
     world.run([log], prices=[("small", "input", "1", "2026-01-01"), ("small", "output", "1", "2026-01-01")])

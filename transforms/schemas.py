@@ -8,8 +8,8 @@ import polars as pl
 
 INSTANT = pl.Datetime("us", "UTC")
 
-# Step 2, LINES: one row for each record of a log file. Every field that the shape declares is a text column named by its
-# path ("usage.prompt_tokens"); numbers keep the digits of the file. These columns come with them:
+# Step 2, LINES: one row for each record of a log file. Every field that the shape declares is a text column named by
+# its path ("usage.prompt_tokens"). These columns come with them:
 LINE_KEYS = {
     "content_id": pl.Int64,  # which log file (a content, whatever its name), see pipelines/ledger.py
     "line_number": pl.Int64,  # 1-based line (or row, or element) within that file
@@ -124,7 +124,7 @@ PRICE_BOOK = {
     "source_url": pl.String,
 }
 
-# PRICE_BOOK as pricing uses it: one row for each card, every class in its own column. Cards of one price ref do not overlap.
+# PRICE_BOOK as pricing uses it: one row for each card, a column for each class. Cards of one price ref do not overlap.
 RATE_CARDS = {
     "card_id": pl.Int64,
     **PRICE_REFS,  # exactly as in the ledger (null matches null)

@@ -5,10 +5,10 @@ from typing import TextIO
 
 from pipelines.report import query
 from pipelines.report.text import harmless
-from pipelines.stages import Inspection
+from pipelines.summaries import Inspection
 
-SHOWN = ("line_number", "called_at", "provider", "model", "status", "input_tokens", "cache_read_tokens", "output_tokens",
-         "feature", "user_id", "customer_id", "action_id")  # fmt: skip
+SHOWN = ("line_number", "called_at", "provider", "model", "status", "input_tokens", "cache_read_tokens",
+         "output_tokens", "feature", "user_id", "customer_id", "action_id")  # fmt: skip
 
 
 def write(inspection: Inspection, stream: TextIO) -> None:

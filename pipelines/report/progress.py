@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from pipelines.report.text import harmless
-from pipelines.stages import IngestSummary
+from pipelines.summaries import IngestSummary
 
 MOST_NAMED = 10
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.report.figures import Query, report_figures
-from pipelines.report.text import UNKNOWN, count, harmless, mean, money, share
+from pipelines.report.text import UNKNOWN, count, counted, harmless, mean, money, share
 
 PLAIN_WIDTH = 100
 MOST_ROWS = 30
@@ -97,7 +97,7 @@ def _caveats(figures: dict[str, Any]) -> list[str]:
     doubtful = figures["possible_duplicates"]
     if doubtful["set_count"]:
         lines.append(
-            f"doubtful    {count(doubtful['call_count'])} calls in {count(doubtful['set_count'])} sets: "
+            f"doubtful    {counted(doubtful['call_count'], 'call')} in {counted(doubtful['set_count'], 'set')}: "
             "each set may be one call that two files tell (table possible_duplicates)"
         )
     if unmatched := figures["about"]["unmatched_outcome_count"]:
@@ -106,13 +106,13 @@ def _caveats(figures: dict[str, Any]) -> list[str]:
     if compared := recorded["compared_call_count"]:
         theirs, ours = money(recorded["recorded_cost_usd"]), money(recorded["cost_usd"])
         lines.append(
-            f"recorded    {theirs} USD in the logs against {ours} here, for {count(compared)} calls with both; "
+            f"recorded    {theirs} USD in the logs against {ours} here, for {counted(compared, 'call')} with both; "
             f"{count(recorded['differing_call_count'])} differ"
         )
     if recorded["uncompared_recorded_cost_usd"] is not None:
         theirs = money(recorded["uncompared_recorded_cost_usd"])
         uncompared = recorded["recorded_call_count"] - compared
-        lines.append(f"recorded    {theirs} USD in the logs for {count(uncompared)} calls without a price here")
+        lines.append(f"recorded    {theirs} USD in the logs for {counted(uncompared, 'call')} without a price here")
     return lines
 
 
@@ -124,7 +124,8 @@ def _unpriced_lines(unpriced: list[dict[str, Any]]) -> list[str]:
         if row["token_class"] is None:
             why = WHY_UNPRICED.get(row["price_status"], harmless(row["price_status"]))
             tokens = "" if row["quantity"] is None else f", {count(row['quantity'])} tokens"
-            lines.append(f"unpriced    {count(row['call_count'])} calls{tokens} of {name}: {why}")
+            failed = f", {count(row['error_call_count'])} failed" if row["error_call_count"] else ""
+            lines.append(f"unpriced    {counted(row['call_count'], 'call')}{failed}{tokens} of {name}: {why}")
         else:
             # The user's price is put in by hand: a line with a made-up one would be believed.
             told = (row["provider"], row["model"], row["token_class"], PRICE_PLACEHOLDER, row["first_day"])

@@ -25,6 +25,10 @@ def count(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def mean(total: int | None, number: int, decimals: int = 0) -> str:
     """`total` over `number`, exact until it is rounded half-even."""
     if total is None or not number:

@@ -5,7 +5,7 @@ select
     model,
     sum(call_count) as call_count,
     usd_from_pico(sum(cost_pico)) as cost_usd,
-    sum(call_count) filter (where cost_pico is null) as unpriced_call_count,
+    coalesce(sum(call_count) filter (where cost_pico is null), 0) as unpriced_call_count,
 from usage_cube
 group by all
 order by week_start, cost_usd desc nulls last

@@ -4,6 +4,7 @@
 -- price_status | why they have no cost, as in calls
 -- token_class | a class that they used and that has no rate; null: the calls as a whole
 -- call_count | calls
+-- error_call_count | of these, with status error: failed calls often tell no usage
 -- quantity | tokens (or searches) of the class; for the calls as a whole their input plus output; null: unknown
 -- first_day | UTC date of the first of them; null: the log does not say
 with unpriced_calls as (
@@ -26,6 +27,7 @@ select
     price_status,
     null::varchar as token_class,
     count(*) as call_count,
+    count(*) filter (where status = 'error') as error_call_count,
     sum(input_tokens::hugeint + output_tokens) as quantity,
     min(day) as first_day,
 from unpriced_calls
@@ -37,6 +39,7 @@ select
     price_status,
     token_class,
     count(*) as call_count,
+    count(*) filter (where status = 'error') as error_call_count,
     sum(case token_class
         when 'input' then uncached_input_tokens
         when 'cache_read' then cache_read_tokens

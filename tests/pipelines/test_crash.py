@@ -57,7 +57,11 @@ def clean(tmp_path_factory):
         started = time.monotonic()
         finish(tokenspread("run", folder / "logs", "--data", folder / "data"))
         results[night] = time.monotonic() - started
-    return {"seconds": max(results.values()), "figures": figures(folder / "data"), "published": published(folder / "data")}
+    return {
+        "seconds": max(results.values()),
+        "figures": figures(folder / "data"),
+        "published": published(folder / "data"),
+    }
 
 
 @pytest.mark.crash
@@ -80,7 +84,11 @@ def test_after_kill_9_the_next_run_makes_it_whole(tmp_path, clean, trial):
     assert figures(data) == clean["figures"], f"SEED={seed}"
     assert strip(published(data), tmp_path) == strip(clean["published"], None), f"SEED={seed}"
     assert not (data / "staging").exists() or not any((data / "staging").iterdir())
-    on_disk = {str(path.relative_to(data)) for kind in ("ledger", "outcomes", "quarantine") for path in (data / kind).rglob("*.parquet")}
+    on_disk = {
+        str(path.relative_to(data))
+        for kind in ("ledger", "outcomes", "quarantine")
+        for path in (data / kind).rglob("*.parquet")
+    }
     assert on_disk == manifest_files(data)
 
 

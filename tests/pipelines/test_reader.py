@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipelines import log_files, new_lines
+from pipelines import log_files, new_lines, pieces
 from pipelines.reader import Reader, Unclean
 from tests import builders
 
@@ -44,9 +44,9 @@ def reader(tmp_path_factory):
     reader.close()
 
 
-def piece_of(path: Path) -> new_lines.Piece:
+def piece_of(path: Path) -> pieces.Piece:
     (file,) = log_files.find([str(path)])
-    return new_lines.direct_piece(new_lines.identify(file, new_lines.Known([]), 1))
+    return pieces.direct_piece(new_lines.identify(file, new_lines.Known([]), 1))
 
 
 def read(reader: Reader, path: Path, exactly: bool = False):
@@ -139,8 +139,6 @@ def test_every_line_is_accounted_for(reader, tmp_path, lines):
 def test_several_files_in_one_go_keep_their_lines(reader, tmp_path):
     for name in ("a [1].jsonl", "b's?.jsonl"):
         (tmp_path / name).write_text("".join(f'{{"id":"{name[0]}{n}"}}\n' for n in range(3)))
-    pieces = [piece_of(path) for path in sorted(tmp_path.iterdir())]
-    (batch,) = reader.read_fast(pieces, FIELDS)
-    assert batch.lines.select("id", "line_number").rows() == [
-        (f"{name}{n}", n + 1) for name in "ab" for n in range(3)
-    ]
+    several = [piece_of(path) for path in sorted(tmp_path.iterdir())]
+    (batch,) = reader.read_fast(several, FIELDS)
+    assert batch.lines.select("id", "line_number").rows() == [(f"{name}{n}", n + 1) for name in "ab" for n in range(3)]

@@ -42,8 +42,8 @@ def test_header_tells_the_balance_and_what_is_unknown(query):
     lines = printed(query).splitlines()
     assert "period      2026-03-01 to 2026-03-01 (UTC)" in lines
     assert "lines       7 = 6 of calls or outcomes + 0 duplicate + 1 quarantined + 0 other + 0 blank" in lines
-    assert "unpriced    1 calls, 110 tokens of openai/model,x: no price for this model" in lines
-    assert "unpriced    1 calls of openai/model-a: the log tells no token counts" in lines
+    assert "unpriced    1 call, 1 failed, 110 tokens of openai/model,x: no price for this model" in lines
+    assert "unpriced    1 call of openai/model-a: the log tells no token counts" in lines
     assert "outcomes    1 of actions that no call names (table outcomes)" in lines
 
 
@@ -58,8 +58,8 @@ def test_unpriced_model_has_lines_for_a_price_file_without_a_made_up_price(query
 
 def test_recorded_cost_is_a_disagreement_and_never_added(query):
     lines = printed(query).splitlines()
-    assert "recorded    9,990.00 USD in the logs against 0.0003 here, for 1 calls with both; 1 differ" in lines
-    assert "recorded    1.00 USD in the logs for 1 calls without a price here" in lines
+    assert "recorded    9,990.00 USD in the logs against 0.0003 here, for 1 call with both; 1 differ" in lines
+    assert "recorded    1.00 USD in the logs for 1 call without a price here" in lines
     total = [line for line in lines if line.startswith("all ")][0]
     assert "0.2473+" in total and "9,990" not in total
 

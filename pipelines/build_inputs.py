@@ -1,0 +1,70 @@
+"""What a build needs beside the ledger, kept in the manifest: the user's small files, the price book's history."""
+
+import importlib.metadata
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import xxhash
+
+from pipelines.ledger import Ledger
+from pipelines.manifest import now
+from pipelines.settings import UserError
+from transforms import schemas
+
+# price rows as JSON holds them: instants as microseconds
+_STORED_PRICES = {n: pl.Int64 if t == schemas.INSTANT else t for n, t in schemas.PRICE_BOOK.items()}
+
+
+def keep_inputs(store: Ledger, files: dict[str, Path | None]) -> None:
+    """Keeps the bytes of small files that later builds need too; a file that is not named stays as it was kept."""
+    for kind, path in files.items():
+        if path:
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+            digest = xxhash.xxh3_128(content).hexdigest()
+            with store.manifest.transaction() as connection:
+                connection.execute(
+                    "insert or replace into input values (?, ?, ?, ?, ?)", (kind, str(path), content, digest, now())
+                )
+
+
+def kept_input(
+    store: Ledger, kind: str, read: Callable[[Path], pl.DataFrame], schema: dict[str, pl.DataType]
+) -> pl.DataFrame:
+    """The rows of a kept file; no rows where none was ever given."""
+    content = store.manifest.one("select content from input where kind = ?", kind)
+    if content is None:
+        return schemas.empty(schema)
+    path = store.staging / f"{kind}.csv"
+    path.write_bytes(content)
+    return read(path)
+
+
+def made_of(store: Ledger, scenario_names: list[str]) -> str:
+    """What a build is made of, as text: the same text means that the published catalogue is still right."""
+    kept = store.manifest.rows("select kind, hash from input order by kind")
+    versions = [importlib.metadata.version(name) for name in ("tokenspread", "genai-prices")]
+    return json.dumps([store.manifest.version(), kept, scenario_names, versions])
+
+
+def next_catalogue(store: Ledger) -> Path:
+    folder = store.data / "catalog"
+    folder.mkdir(exist_ok=True)
+    number = store.manifest.one("select coalesce(max(id), 0) + 1 from build")
+    return folder / f"warehouse-{number}.duckdb"
+
+
+def price_history(store: Ledger) -> pl.DataFrame:
+    rows = store.manifest.rows("select row from price_row")
+    return pl.DataFrame([json.loads(row["row"]) for row in rows], schema=_STORED_PRICES).cast(schemas.PRICE_BOOK)
+
+
+def keep_price_history(store: Ledger, book: pl.DataFrame) -> None:
+    rows = book.cast(_STORED_PRICES).rows(named=True)
+    with store.manifest.transaction() as connection:
+        connection.execute("delete from price_row")
+        connection.executemany("insert into price_row values (?)", [(json.dumps(row),) for row in rows])

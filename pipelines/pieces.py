@@ -1,0 +1,168 @@
+"""New lines as pieces: files that hold exactly them, either the log itself (new, plain, complete) or a staged copy."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import xxhash
+
+from pipelines.log_files import BOM, compression, open_bytes
+from pipelines.new_lines import CHUNK_BYTES, HEAD_BYTES, Taking, set_head
+
+PIECE_BYTES = 64 << 20
+LINE_BYTES = 8 << 20
+TOO_LONG = b"!longer than 8 MiB\n"  # stands in a piece for a line that is too long to be a call
+
+
+@dataclass(frozen=True)
+class Piece:
+    path: Path
+    taking: Taking
+    first_line: int  # lines of the content before this piece
+    line_count: int
+    is_staged: bool
+
+
+def direct_piece(taking: Taking) -> Piece | None:
+    """The log file itself as one piece, or None where its lines must be staged.
+
+    Only a new, plain file whose last line is complete can be read in place.
+    """
+    path = taking.file.path
+    if taking.from_byte or compression(path) != "none":
+        return None
+    hasher, position, lines, last = xxhash.xxh3_128(), 0, 0, b""
+    buffer = bytearray(CHUNK_BYTES)
+    view, array = memoryview(buffer), np.frombuffer(buffer, dtype=np.uint8)
+    with path.open("rb", buffering=0) as stream:
+        while size := stream.readinto(buffer):
+            if position == 0:
+                if buffer.startswith(BOM):
+                    return None
+                set_head(taking, bytes(view[: min(size, HEAD_BYTES)]))
+            hasher.update(view[:size])
+            lines += int(np.count_nonzero(array[:size] == 10))
+            position, last = position + size, bytes(view[size - 1 : size])
+    if last != b"\n" or position != taking.file.size:
+        return None
+    taking.to_byte, taking.line_count, taking.prefix_hash = position, lines, hasher.hexdigest()
+    return Piece(path, taking, 0, lines, is_staged=False)
+
+
+def whole_file(taking: Taking) -> None:
+    """Marks the whole file as taken; for layouts that are read as one document."""
+    hasher, position, head = xxhash.xxh3_128(), 0, b""
+    with open_bytes(taking.file.path) as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            hasher.update(chunk)
+            head += chunk[: HEAD_BYTES - len(head)]
+            position += len(chunk)
+    taking.to_byte, taking.prefix_hash = position, hasher.hexdigest()
+    set_head(taking, head)
+
+
+def count_lines(path: Path) -> int:
+    with path.open("rb") as stream:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""))
+
+
+def staged_pieces(taking: Taking, staging: Path) -> Iterator[Piece]:
+    """The new lines of the file, copied into `staging` in pieces of whole lines; the caller removes each when read."""
+    with open_bytes(taking.file.path) as stream:
+        cutter = _Cutter(taking, staging)
+        cutter.skip_to_start(stream)
+        while chunk := stream.read(CHUNK_BYTES):
+            yield from cutter.add(chunk)
+        yield from cutter.finish(is_sealed=compression(taking.file.path) != "none")
+
+
+class _Cutter:
+    """Cuts a stream of bytes at line feeds into pieces, and keeps the hash of all that was taken."""
+
+    def __init__(self, taking: Taking, staging: Path) -> None:
+        self.taking, self.staging = taking, staging
+        self.hasher = xxhash.xxh3_128()
+        self.hash_at_line_end = ""
+        self.position = self.line_end = 0
+        self.rest = b""
+        self.is_skipping_long_line = False
+        self.block: list[bytes] = []
+        self.block_bytes = self.block_lines = self.piece_number = 0
+        self.head = b""
+
+    def skip_to_start(self, stream: BinaryIO) -> None:
+        while self.position < self.taking.from_byte:
+            chunk = stream.read(min(CHUNK_BYTES, self.taking.from_byte - self.position))
+            if not chunk:
+                raise EOFError(f"{self.taking.file.path} became shorter while it was read")
+            self.hasher.update(chunk)
+            self.head += chunk[: HEAD_BYTES - len(self.head)]
+            self.position += len(chunk)
+        self.line_end, self.hash_at_line_end = self.position, self.hasher.hexdigest()
+
+    def add(self, chunk: bytes) -> Iterator[Piece]:
+        self.head += chunk[: HEAD_BYTES - len(self.head)]
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            self.hasher.update(chunk[:cut])
+            self.hash_at_line_end = self.hasher.hexdigest()
+            self._add_lines(chunk[:cut].removeprefix(BOM) if self.line_end == 0 else chunk[:cut])
+            self.line_end = self.position + cut
+        self.hasher.update(chunk[cut:])
+        self.position += len(chunk)
+        if not self.is_skipping_long_line:
+            self.rest += chunk[cut:]
+            if len(self.rest) > LINE_BYTES:
+                self.rest, self.is_skipping_long_line = b"", True
+        if self.block_bytes >= PIECE_BYTES:
+            yield self._piece()
+
+    def _add_lines(self, lines: bytes) -> None:
+        lines, self.rest = self.rest + lines, b""
+        if self.is_skipping_long_line:
+            lines = TOO_LONG + lines[lines.index(b"\n") + 1 :]
+            self.is_skipping_long_line = False
+        if self.taking.starts_open:
+            first, lines = lines[: lines.index(b"\n") + 1], lines[lines.index(b"\n") + 1 :]
+            # the line that ended without a line feed has been read already; only its end arrives here
+            lines = lines if not first.strip() else first + lines
+            self.taking.starts_open = False
+        if lines:
+            self.block.append(lines)
+            self.block_bytes += len(lines)
+            self.block_lines += lines.count(b"\n")
+
+    def finish(self, is_sealed: bool) -> Iterator[Piece]:
+        """The last piece. A last line without its line feed is taken when it is a whole JSON object, or when the file
+        cannot grow any more; else it waits for its other half."""
+        tail = self.rest.removeprefix(BOM) if self.line_end == 0 else self.rest
+        if tail.strip() and (is_sealed or _is_whole_object(tail)):
+            self.block.append(tail + b"\n")
+            self.block_lines += 1
+            self.line_end, self.hash_at_line_end = self.position, self.hasher.hexdigest()
+            self.taking.is_open = True
+        if self.block:
+            yield self._piece()
+        self.taking.to_byte, self.taking.prefix_hash = self.line_end, self.hash_at_line_end
+        self.taking.tail_bytes = self.position - self.line_end
+        set_head(self.taking, self.head[: min(HEAD_BYTES, self.line_end)])
+
+    def _piece(self) -> Piece:
+        path = self.staging / f"lines-{self.taking.content_id}-{self.piece_number}.jsonl"
+        with path.open("wb") as file:
+            file.writelines(self.block)
+        piece = Piece(path, self.taking, self.taking.from_line + self.taking.line_count, self.block_lines, True)
+        self.taking.line_count += self.block_lines
+        self.block, self.block_bytes, self.block_lines = [], 0, 0
+        self.piece_number += 1
+        return piece
+
+
+def _is_whole_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
