@@ -1,9 +1,11 @@
 """Reads what is new in log files, batch by batch, and hands each batch on with its shape; one damaged file never stops
 the rest: what it gave is taken back, and it is named."""
 
+import csv
 import gzip
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +21,16 @@ from pipelines.reader import PARSER_ERRORS, Reader, Unclean
 from pipelines.settings import UserError
 
 GROUP_BYTES = 64 << 20
-DAMAGED = (EOFError, OSError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError, UnicodeDecodeError, *PARSER_ERRORS)
+DAMAGED = (
+    EOFError,
+    OSError,
+    gzip.BadGzipFile,
+    zlib.error,
+    zstandard.ZstdError,
+    csv.Error,
+    UnicodeDecodeError,
+    *PARSER_ERRORS,
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class Intake:
     ) -> None:
         self.reader, self.draft, self.advance = reader, draft, advance
         self.next_content_id = first_content_id
+        self.lines_shown = 0
         self.report = Report()
         self.group = _Group()
 
@@ -72,11 +84,8 @@ class Intake:
         """Reads what is new of `files`. `kind` is calls or outcomes, `known` what the ledger has of that kind."""
         self.known, self.choose = known, choose
         for file in files:
-            try:
+            with self._naming_damage(file):
                 self._read_file(file, kind)
-            except DAMAGED as error:
-                self.report.unreadable.append((file.path, _why(error)))
-                self.advance(file.size, 0)
         self._read_group()
 
     def look(self, file: LogFile) -> tuple[sniff.Look, Path | None]:
@@ -95,7 +104,7 @@ class Intake:
         if seen.layout == "empty":
             self.report.unchanged.append(file.path)
             return
-        reading = self.choose(seen.records)
+        reading = self.choose(seen.records) if seen.records else None
         if reading is None:
             self._pass_over(file, seen)
             return
@@ -117,14 +126,12 @@ class Intake:
                 "tokenspread.toml (see README, 'Any other log')"
             )
         self.report.skipped.append((file.path, what))
-        self.advance(file.size, 0)
+        self._advance(file.size, 0)
 
     def _read_lines(self, taking: Taking, reading: Reading) -> None:
         piece = direct_piece(taking)
         if piece is None:
             self._read_staged(taking, reading)
-            return
-        if piece.line_count == 0:
             return
         if self.group.reading is not reading or self.group.byte_count + taking.to_byte > GROUP_BYTES:
             self._read_group()
@@ -133,33 +140,35 @@ class Intake:
         self.group.byte_count += taking.to_byte
 
     def _read_group(self) -> None:
+        """The logs of the group in place, in one go; where that cannot be trusted, each by itself, from a copy."""
         group, self.group = self.group, _Group()
         if group.reading is None or not group.pieces:
             return
+        takings = {piece.taking.content_id: piece.taking for piece in group.pieces}
         try:
-            self._attempt(group.reading, group.pieces, self.reader.read_fast)
-        except Unclean:
-            self._attempt(group.reading, group.pieces, self.reader.read_exactly)
-        for piece in group.pieces:
-            self._done(piece.taking)
-
-    def _attempt(self, reading: Reading, pieces: list[Piece], read: Callable[..., Iterator[Read]]) -> None:
-        takings = {piece.taking.content_id: piece.taking for piece in pieces}
+            with self._attempt(*takings.values()):
+                for batch in self.reader.read_fast(group.pieces, group.reading.columns):
+                    self._take(group.reading, batch, takings)
+                if any(taking.file.has_changed() for taking in takings.values()):
+                    raise Unclean
+        except (Unclean, *DAMAGED):
+            for taking in takings.values():
+                with self._naming_damage(taking.file):
+                    self._read_staged(taking, group.reading)
+            return
         for taking in takings.values():
-            taking.counts = {}
-        with self.draft.attempt():
-            for batch in read(pieces, reading.columns):
-                reading.take(batch, takings)
+            self._done(taking)
 
     def _read_staged(self, taking: Taking, reading: Reading) -> None:
-        with self.draft.attempt():
+        taking.line_count = 0
+        with self._attempt(taking):
             for piece in staged_pieces(taking, self.reader.staging):
                 try:
                     batches = list(self.reader.read_fast([piece], reading.columns))
                 except Unclean:
                     batches = list(self.reader.read_exactly([piece], reading.columns))
                 for batch in batches:
-                    reading.take(batch, {taking.content_id: taking})
+                    self._take(reading, batch, {taking.content_id: taking})
                 piece.path.unlink()
         self._done(taking)
 
@@ -167,21 +176,51 @@ class Intake:
         """Files that are read whole; rows taken before are passed over, so a CSV that grew brings the rest."""
         whole_file(taking)
         if taking.to_byte == taking.from_byte:
+            self._done(taking)
             return
-        if lines is not None:
-            count = count_lines(lines)
-            piece = Piece(lines, taking, 0, count, is_staged=True)
-            taking.line_count = count
-            with self.draft.attempt():
-                for batch in self.reader.read_exactly([piece], reading.columns):
-                    reading.take(batch, {taking.content_id: taking})
-            lines.unlink()
-        else:
-            batches = csv_batches if layout == "csv" else self.reader.parquet_batches
-            with self.draft.attempt():
-                for batch in batches(taking, reading.columns):
-                    reading.take(batch, {taking.content_id: taking})
+        with self._attempt(taking):
+            for batch in self._document_batches(taking, reading, layout, lines):
+                self._take(reading, batch, {taking.content_id: taking})
         self._done(taking)
+
+    def _document_batches(self, taking: Taking, reading: Reading, layout: str, lines: Path | None) -> Iterator[Read]:
+        if lines is None:
+            read = csv_batches if layout == "csv" else self.reader.parquet_batches
+            yield from read(taking, reading.columns)
+            return
+        taking.line_count = count_lines(lines)
+        piece = Piece(lines, taking, 0, taking.line_count, is_staged=True)
+        yield from self.reader.read_exactly([piece], reading.columns)
+        lines.unlink()
+
+    def _take(self, reading: Reading, batch: Read, takings: dict[int, Taking]) -> None:
+        reading.take(batch, takings)
+        self._advance(0, batch.lines.height)
+
+    @contextmanager
+    def _attempt(self, *takings: Taking) -> Iterator[None]:
+        """What is taken within is taken back where the block raises, counts and progress too."""
+        for taking in takings:
+            taking.counts = {}
+        lines_before = self.lines_shown
+        try:
+            with self.draft.attempt():
+                yield
+        except BaseException:
+            self._advance(0, lines_before - self.lines_shown)
+            raise
+
+    @contextmanager
+    def _naming_damage(self, file: LogFile) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGED as error:
+            self.report.unreadable.append((file.path, _why(error)))
+            self._advance(file.size, 0)
+
+    def _advance(self, byte_count: int, line_count: int) -> None:
+        self.lines_shown += line_count
+        self.advance(byte_count, line_count)
 
     def _objects_as_lines(self, file: LogFile, layout: str) -> Path:
         path = file.path
@@ -199,12 +238,12 @@ class Intake:
             self.report.unchanged.append(taking.file.path)
         if taking.tail_bytes:
             self.report.waiting.append((taking.file.path, taking.tail_bytes))
-        self.advance(taking.file.size, taking.line_count)
+        self._advance(taking.file.size, 0)
 
 
 def _why(error: Exception) -> str:
     """Why a file could not be read, without citing what it holds (a parser's message may)."""
-    if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error | zstandard.ZstdError):
+    if isinstance(error, DAMAGED_BYTES):
         return "cut short or damaged; it is read when it is whole"
     if isinstance(error, OSError):
         return (error.strerror or "cannot be read").lower()

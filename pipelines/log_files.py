@@ -30,6 +30,11 @@ class LogFile:
     def state(self) -> tuple[int, ...]:
         return (self.device, self.inode, self.size, self.modified_ns, self.changed_ns)
 
+    def has_changed(self) -> bool:
+        """Whether the file is another than when it was found."""
+        info = self.path.stat()
+        return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns) != self.state
+
 
 def find(patterns: Iterable[str], excluded: Iterable[Path] = ()) -> list[LogFile]:
     """The regular files that `patterns` (files, folders, globs) name, each once, in the order of their paths.

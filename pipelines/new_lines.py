@@ -51,6 +51,7 @@ class Taking:
     is_open: bool = False
     tail_bytes: int = 0  # a half last line, left for the next run
     starts_open: bool = False
+    from_hash: str = ""  # of the bytes before `from_byte`
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -82,7 +83,15 @@ def identify(file: LogFile, known: Known, next_content_id: int) -> Taking:
         return Taking(file, next_content_id, True, 0, 0)
     is_same = match.is_latest and (match.path == str(file.path) or not Path(match.path).exists())
     content_id = match.content_id if is_same else next_content_id
-    return Taking(file, content_id, not is_same, match.to_byte, match.line_count, starts_open=match.is_open)
+    return Taking(
+        file,
+        content_id,
+        not is_same,
+        match.to_byte,
+        match.line_count,
+        starts_open=match.is_open,
+        from_hash=match.prefix_hash,
+    )
 
 
 def _longest_known_prefix(stream: BinaryIO, known: Known) -> Prefix | None:

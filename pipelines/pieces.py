@@ -102,6 +102,8 @@ class _Cutter:
             self.head += chunk[: HEAD_BYTES - len(self.head)]
             self.position += len(chunk)
         self.line_end, self.hash_at_line_end = self.position, self.hasher.hexdigest()
+        if self.position and self.hash_at_line_end != self.taking.from_hash:
+            raise EOFError(f"{self.taking.file.path} was rewritten while it was read")
 
     def add(self, chunk: bytes) -> Iterator[Piece]:
         self.head += chunk[: HEAD_BYTES - len(self.head)]

@@ -10,6 +10,7 @@ from pipelines import records
 from pipelines.log_files import BOM, PARQUET, LogFile, open_bytes
 
 LOOK_BYTES = 1 << 20
+CELL_BYTES = 8 << 20  # as long as a line may be; csv's own limit of 128 KiB is less than a prompt
 RECORDS = 200
 ARRAY_START = (b"{", b"]")
 
@@ -57,6 +58,7 @@ def _look_at_objects(text: bytes, is_whole: bool) -> Look:
 
 
 def _look_at_csv(text: bytes) -> Look:
+    csv.field_size_limit(CELL_BYTES)
     lines = text.decode("utf-8", errors="replace").splitlines(keepends=True)[:200]
     try:
         rows = list(itertools.islice(csv.reader(lines, strict=True), RECORDS + 1))
@@ -75,4 +77,5 @@ def csv_record(header: list[str], row: list[str]) -> dict[str, Any]:
 
 
 def csv_reader(stream: Any) -> Any:
+    csv.field_size_limit(CELL_BYTES)
     return csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), strict=True)

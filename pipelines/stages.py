@@ -35,6 +35,7 @@ def ingest(
 ) -> IngestSummary:
     """Takes what is new in the logs and outcome files into the ledger, in one commit. `announce` is told the bytes to
     look at. Raises UserError, LedgerBusy."""
+    _check_inputs(settings)
     inputs = [path for path in (settings.revenue, settings.prices, *settings.outcomes) if path]
     with ledger.opened(settings.data) as store:
         manifest = store.manifest
@@ -55,6 +56,18 @@ def ingest(
             manifest.remember(intake.report.settled(logs + outcome_files), scanned_ns)
             done(line_count=summary.line_count, call_count=summary.call_count)
     return summary
+
+
+def _check_inputs(settings: Settings) -> list[scenarios.Scenario]:
+    """The scenarios; a mistake in a small file or in a scenario is told before anything is read."""
+    if settings.prices:
+        price_file.read_price_file(settings.prices)
+    if settings.revenue:
+        revenue_file.read_revenue_file(settings.revenue)
+    try:
+        return [scenarios.parse(text) for text in settings.scenarios]
+    except ValueError as error:
+        raise UserError(f"--scenario: {error}") from None
 
 
 def _changed(store: Ledger, files: list[LogFile]) -> list[LogFile]:
@@ -166,7 +179,7 @@ def _add(taking: Taking, counts: dict[str, int]) -> None:
 def build(settings: Settings) -> BuildSummary:
     """Prices the ledger and publishes the warehouse, unless the last one was made of the same. Raises UserError,
     LedgerBusy, warehouse.CheckFailed."""
-    chosen = [scenarios.parse(text) for text in settings.scenarios]
+    chosen = _check_inputs(settings)
     with ledger.opened(settings.data) as store:
         build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
         link = store.data / "warehouse.duckdb"
