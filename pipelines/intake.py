@@ -21,16 +21,8 @@ from pipelines.reader import PARSER_ERRORS, Reader, Unclean
 from pipelines.settings import UserError
 
 GROUP_BYTES = 64 << 20
-DAMAGED = (
-    EOFError,
-    OSError,
-    gzip.BadGzipFile,
-    zlib.error,
-    zstandard.ZstdError,
-    csv.Error,
-    UnicodeDecodeError,
-    *PARSER_ERRORS,
-)
+DAMAGED_BYTES = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
+DAMAGED = (OSError, *DAMAGED_BYTES, csv.Error, UnicodeDecodeError, *PARSER_ERRORS)
 
 
 @dataclass(frozen=True)
