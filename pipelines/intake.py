@@ -181,7 +181,7 @@ class Intake:
             yield from read(taking, reading.columns)
             return
         taking.line_count = count_lines(lines)
-        piece = Piece(lines, taking, 0, taking.line_count, is_staged=True)
+        piece = Piece(lines, taking, 0, taking.line_count)
         yield from self.reader.read_exactly([piece], reading.columns)
         lines.unlink()
 

@@ -1,7 +1,6 @@
 """Which lines of a log file are new: its content is known by the hash of a decompressed prefix, whatever its name.
 
-A copy, a rotation and a gzip of a known file bring nothing; a file that grew brings what it grew by. Lines leave as
-pieces: files that hold exactly the new lines, either the log itself (new, plain, complete) or a staged copy of a part.
+A copy, a rotation and a gzip of a known file bring nothing; a file that grew brings what it grew by.
 """
 
 from dataclasses import dataclass, field
@@ -14,9 +13,6 @@ from pipelines.log_files import LogFile, open_bytes
 
 HEAD_BYTES = 4096
 CHUNK_BYTES = 1 << 18  # small enough to stay in the processor's cache between reading, hashing and counting
-PIECE_BYTES = 64 << 20
-LINE_BYTES = 8 << 20
-TOO_LONG = b"!longer than 8 MiB\n"  # stands in a piece for a line that is too long to be a call
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pipelines.log_files import BOM, compression, open_bytes
 from pipelines.new_lines import CHUNK_BYTES, HEAD_BYTES, Taking, set_head
 
 PIECE_BYTES = 64 << 20
-LINE_BYTES = 8 << 20
+LINE_BYTES = 8 << 20  # no call is longer; what is would have to be held in memory whole
 TOO_LONG = b"!longer than 8 MiB\n"  # stands in a piece for a line that is too long to be a call
 
 
@@ -23,7 +23,6 @@ class Piece:
     taking: Taking
     first_line: int  # lines of the content before this piece
     line_count: int
-    is_staged: bool
 
 
 def direct_piece(taking: Taking) -> Piece | None:
@@ -34,7 +33,7 @@ def direct_piece(taking: Taking) -> Piece | None:
     path = taking.file.path
     if taking.from_byte or compression(path) != "none":
         return None
-    hasher, position, lines, last = xxhash.xxh3_128(), 0, 0, b""
+    hasher, position, lines, line_bytes, last = xxhash.xxh3_128(), 0, 0, 0, b""
     buffer = bytearray(CHUNK_BYTES)
     view, array = memoryview(buffer), np.frombuffer(buffer, dtype=np.uint8)
     with path.open("rb", buffering=0) as stream:
@@ -46,10 +45,14 @@ def direct_piece(taking: Taking) -> Piece | None:
             hasher.update(view[:size])
             lines += int(np.count_nonzero(array[:size] == 10))
             position, last = position + size, bytes(view[size - 1 : size])
+            line_end = buffer.find(b"\n", 0, size)
+            if (line_bytes + line_end if line_end >= 0 else line_bytes + size) > LINE_BYTES:
+                return None  # DuckDB would read lines up to twice that long, a gzip of the same log would not
+            line_bytes = size - 1 - buffer.rfind(b"\n", 0, size) if line_end >= 0 else line_bytes + size
     if last != b"\n" or position != taking.file.size:
         return None
     taking.to_byte, taking.line_count, taking.prefix_hash = position, lines, hasher.hexdigest()
-    return Piece(path, taking, 0, lines, is_staged=False)
+    return Piece(path, taking, 0, lines)
 
 
 def whole_file(taking: Taking) -> None:
@@ -156,7 +159,7 @@ class _Cutter:
         path = self.staging / f"lines-{self.taking.content_id}-{self.piece_number}.jsonl"
         with path.open("wb") as file:
             file.writelines(self.block)
-        piece = Piece(path, self.taking, self.taking.from_line + self.taking.line_count, self.block_lines, True)
+        piece = Piece(path, self.taking, self.taking.from_line + self.taking.line_count, self.block_lines)
         self.taking.line_count += self.block_lines
         self.block, self.block_bytes, self.block_lines = [], 0, 0
         self.piece_number += 1

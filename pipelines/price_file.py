@@ -11,6 +11,7 @@ import polars as pl
 
 from pipelines.settings import UserError
 from transforms.schemas import PRICE_BOOK, PRICE_REFS, TOKEN_CLASSES
+from transforms.shapes.providers import provider_id_of
 
 PRICE_FILE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from")
 PRICE_FILE_OPTIONS = ("valid_to", "service_tier", "region", "is_batch", "context_above", "source_url")
@@ -21,8 +22,9 @@ PRICE_KEY = (*PRICE_REFS, "token_class", "context_above", "valid_from")
 def read_price_file(path: Path | str) -> pl.DataFrame:
     """PRICE_BOOK rows, source "contract", of a CSV file with PRICE_FILE_COLUMNS and any of PRICE_FILE_OPTIONS.
 
-    An empty provider, service_tier, region or is_batch means any; `*` in a model stands for any text; `cache_write` for
-    all three write classes; an empty valid_from for ever since. Dates and instants are UTC. UserError names the line.
+    Providers become their genai-prices ids. An empty provider, service_tier, region or is_batch means any; `*` in a
+    model stands for any text; `cache_write` for all three write classes; an empty valid_from for ever since. Dates and
+    instants are UTC. UserError names the line.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
@@ -65,7 +67,9 @@ def _contract_rows(cells: dict[str, str]) -> list[dict]:
         raise ValueError("model is empty; name a model, or * for all")
     rate = _contract_rate(cells["usd_per_million"] or "")
     row = dict.fromkeys(PRICE_BOOK) | {
-        **{name: cells.get(name) for name in ("provider", "model", "service_tier", "region", "source_url")},
+        **{name: cells.get(name) for name in ("model", "service_tier", "region", "source_url")},
+        # a gateway's own name stands for no provider: as it is, it matches no call, which is told
+        "provider": provider_id_of(cells["provider"]) or cells["provider"],
         "is_batch": _choice(cells.get("is_batch"), {"true": True, "false": False, None: None}),
         "context_above": _whole_number(cells.get("context_above") or "0"),
         "day_second_from": 0, "day_second_to": 86_400,

@@ -193,7 +193,7 @@ def build(settings: Settings) -> BuildSummary:
             book = price_book.revise(build_inputs.price_history(store), rows, datetime.now(UTC))
             build_inputs.keep_price_history(store, book)
             path = build_inputs.next_catalogue(store)
-            warehouse.build(_warehouse_inputs(store, book, refs, chosen), path, temp_directory=store.staging)
+            warehouse.build(_warehouse_inputs(store, book, contract, refs, chosen), path, temp_directory=store.staging)
             warehouse.publish(path, link)
             store.manifest.record_build(inputs_text, path.name)
             done(price_book_hash=price_book.book_hash(book))
@@ -202,7 +202,7 @@ def build(settings: Settings) -> BuildSummary:
 
 
 def _warehouse_inputs(
-    store: Ledger, book: pl.DataFrame, refs: pl.DataFrame, chosen: list[scenarios.Scenario]
+    store: Ledger, book: pl.DataFrame, contract: pl.DataFrame, refs: pl.DataFrame, chosen: list[scenarios.Scenario]
 ) -> warehouse.Inputs:
     cards = price_book.rate_cards(price_book.current(book), refs)
     return warehouse.Inputs(
@@ -212,7 +212,9 @@ def _warehouse_inputs(
         contents=store.manifest.frame("content", warehouse.CONTENTS),
         price_book=book,
         rate_cards=cards,
+        scenarios=[scenarios.ACTUAL, *(scenario.name for scenario in chosen)],
         scenario_rates=scenarios.scenario_rates(cards, chosen),
+        unmatched_rates=price_book.unmatched(contract, refs),
         revenue=build_inputs.kept_input(store, "revenue", revenue_file.read_revenue_file, schemas.REVENUE),
         runs=store.manifest.frame("run", warehouse.RUNS),
         settings={

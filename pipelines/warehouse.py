@@ -34,7 +34,7 @@ __all__ = ["CONTENTS", "RUNS", "CheckFailed", "Inputs", "build", "distinct_price
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
 # In build order. A view is read through to the ledger: nothing of the ledger's size is copied but the usage cube.
-VIEWS = ("calls", "outcomes", "actions", "quarantine", "price_book", "revenue", "runs")
+VIEWS = ("calls", "outcomes", "actions", "quarantine", "price_book", "revenue", "runs", "unmatched_rates")
 TABLES = (
     "usage_cube",
     "tokens_per_action",
@@ -45,6 +45,7 @@ TABLES = (
     "scenario_by_dimension",
     "unpriced",
     "recorded_cost",
+    "recorded_cost_gaps",
     "files",
     "possible_duplicates",
     "about",
@@ -74,7 +75,7 @@ def build(inputs: Inputs, path: Path, memory_limit: str = "700MB", temp_director
         # DuckDB takes what follows for a URL's query and puts its write-ahead log before it.
         raise UserError(f"{path}: DuckDB takes no database below a name with a question mark; rename the data folder")
     unfinished = path.with_name(path.name + ".building")
-    for leftover in (unfinished, Path(f"{unfinished}.wal")):
+    for leftover in path.parent.glob("*.building*"):  # of a build that was killed, whatever its number
         leftover.unlink(missing_ok=True)
     config = {
         "memory_limit": memory_limit,

@@ -38,7 +38,9 @@ TABLE_SOURCES = {
     "contents": CONTENTS,
     "price_book": schemas.PRICE_BOOK,
     "rate_cards": schemas.RATE_CARDS,
+    "scenarios": {"scenario": pl.String, "scenario_order": pl.Int32},
     "scenario_rates": schemas.SCENARIO_RATES,
+    "unmatched_rates": schemas.PRICE_BOOK,
     "revenue": schemas.REVENUE,
     "runs": RUNS,
     "settings": {"key": pl.String, "value": pl.String},
@@ -69,7 +71,9 @@ class Inputs:
     contents: pl.DataFrame
     price_book: pl.DataFrame
     rate_cards: pl.DataFrame
+    scenarios: list[str]  # names in order, actual first
     scenario_rates: pl.DataFrame
+    unmatched_rates: pl.DataFrame  # of the user's price file, those that speak of no call
     revenue: pl.DataFrame
     runs: pl.DataFrame
     settings: dict[str, str]
@@ -82,12 +86,13 @@ class Inputs:
     def tables_by_source(self) -> dict[str, pl.DataFrame]:
         """The small sources; `parquet_files` are the only files that a reader of the catalogue may touch."""
         files = sum(self.files_by_source.values(), [])
-        told = {"key": list(self.settings), "value": list(self.settings.values())}
-        given = {name: getattr(self, name) for name in TABLE_SOURCES if name not in ("settings", "parquet_files")}
-        return given | {
-            "settings": pl.DataFrame(told, schema=TABLE_SOURCES["settings"]),
-            "parquet_files": pl.DataFrame({"path": files}, schema=TABLE_SOURCES["parquet_files"]),
+        lists = {
+            "scenarios": {"scenario": self.scenarios, "scenario_order": range(len(self.scenarios))},
+            "settings": {"key": list(self.settings), "value": list(self.settings.values())},
+            "parquet_files": {"path": files},
         }
+        made = {name: pl.DataFrame(columns, schema=TABLE_SOURCES[name]) for name, columns in lists.items()}
+        return {name: getattr(self, name) for name in TABLE_SOURCES if name not in made} | made
 
 
 class ArrowStream:

@@ -56,3 +56,8 @@ create or replace macro cost_of(
 -- Second of the UTC day of an instant, 0 to 86399, whatever the session's time zone; also right before 1970.
 create or replace macro utc_day_second(instant) as
     ((epoch_us(instant) // 1000000) % 86400 + 86400) % 86400;
+
+-- Whether two costs in USD are different: by more than a millionth of the larger and of a dollar; null: one is unknown.
+create or replace macro costs_differ(one_usd, other_usd) as
+    abs(one_usd - other_usd) > 0.000001
+    and abs(one_usd - other_usd) > greatest(abs(one_usd), abs(other_usd)) * 0.000001;

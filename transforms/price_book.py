@@ -107,6 +107,15 @@ def applicable(contract: pl.DataFrame, catalogue: pl.DataFrame, refs: pl.DataFra
     return pl.DataFrame(rows, schema=PRICE_BOOK, orient="row")
 
 
+def unmatched(contract: pl.DataFrame, refs: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `contract` that speak of none of `refs`: the model is not in use, or its name is mistyped."""
+    asked = list(refs.iter_rows(named=True))
+    spoken_of = contract.select(list(PRICE_REFS)).unique().rows(named=True)
+    idle = [ref for ref in spoken_of if not any(map(_matcher(ref), asked))]
+    of_idle = pl.DataFrame(idle, schema=PRICE_REFS, orient="row")
+    return contract.join(of_idle, on=list(PRICE_REFS), how="semi", nulls_equal=True, maintain_order="left")
+
+
 def _layered(deals: list[dict], listed: list[dict]) -> Iterator[dict]:
     """The rows that hold for one ref: `deals` are the contract rows that match it, `listed` its catalogue rows."""
     for token_class in TOKEN_CLASSES:

@@ -49,7 +49,9 @@ CALLS = {
     "model_requested": pl.String,
     "response_id": pl.String,  # the provider's id of the response; null: the log gives none
     "called_at": INSTANT,
-    "status": pl.String,  # success, error, cache_hit (answered by a gateway's cache: nothing was sent to the provider)
+    # success, error (no answer came), refused (answered with an HTTP error: not billed), cache_hit (answered by a
+    # gateway's cache: nothing was sent to the provider)
+    "status": pl.String,
     "service_tier": pl.String,  # as served
     "region": pl.String,
     "is_batch": pl.Boolean,

@@ -1,13 +1,12 @@
--- Calls whose recorded cost is not ours, the widest gap first.
+-- Models by how far their recorded costs are from ours, over all log files.
 select
-    call_id,
+    provider,
     model,
-    cost_usd,
-    recorded_cost_usd,
-    recorded_cost_usd - cost_usd as gap_usd,
-    source_file,
-    line_number,
-from calls
-where recorded_cost_usd <> cost_usd
-order by abs(gap_usd) desc
-limit 100
+    sum(compared_call_count) as compared_call_count,
+    sum(equal_call_count) as equal_call_count,
+    sum(recorded_cost_usd) as recorded_cost_usd,
+    sum(cost_usd) as cost_usd,
+    max(largest_gap_usd) as largest_gap_usd,
+from recorded_cost
+group by all
+order by largest_gap_usd desc nulls last

@@ -7,7 +7,7 @@
 -- started_at | instant of its first call (UTC); null: no call has one
 -- ended_at | instant of its last call (UTC); null: no call has one
 -- call_count | calls, retries and failures included
--- error_call_count | calls with status error
+-- error_call_count | calls with status error or refused
 -- input_tokens | input of the calls whose usage is known, cached included; null: of none
 -- cache_read_tokens | of these, read from a cache; null: no call tells of any
 -- output_tokens | output of the calls whose usage is known; null: of none
@@ -28,7 +28,7 @@ with calls_by_action as (
         min(called_at) as started_at,
         max(called_at) as ended_at,
         count(*) as call_count,
-        count(*) filter (where status = 'error') as error_call_count,
+        count(*) filter (where status in ('error', 'refused')) as error_call_count,
         sum(input_tokens) as input_tokens,
         sum(cache_read_tokens) as cache_read_tokens,
         sum(output_tokens) as output_tokens,

@@ -14,7 +14,7 @@
 -- service_tier | service tier as served
 -- region | region as served
 -- is_batch | made through a batch API; null: not told
--- status | success, error, or cache_hit (answered by a gateway's cache)
+-- status | success, error (no answer came), refused (answered with an HTTP error), or cache_hit (answered by a gateway's cache); the last two are not billed
 -- response_id | the provider's id of the response; null: the log gives none
 -- input_tokens | all input tokens, cached ones included; null: unknown
 -- uncached_input_tokens | input neither read from nor written to a cache; negative: the told parts exceed the input
@@ -95,7 +95,7 @@ priced as (
     select
         *,
         case
-            when status = 'cache_hit' then 'not_billed'
+            when status in ('cache_hit', 'refused') then 'not_billed'
             when input_tokens is null or output_tokens is null then 'usage_unknown'
             when uncached_input_tokens < 0 then 'inconsistent_usage'
             when card_id is null then 'unknown_model'
@@ -103,7 +103,7 @@ priced as (
             else card_price_status
         end as price_status,
         case
-            when status = 'cache_hit' then 0::hugeint
+            when status in ('cache_hit', 'refused') then 0::hugeint
             when input_tokens is null or output_tokens is null or uncached_input_tokens < 0 or card_id is null then null
             else card_cost_pico
         end as cost_pico,

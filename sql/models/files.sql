@@ -9,45 +9,59 @@
 -- quarantined_count | lines that could not become a call or an outcome, see quarantine
 -- other_count | lines that tell of neither
 -- blank_count | empty lines
--- call_count | calls in the ledger (a line may tell of several)
+-- call_count | calls in the ledger (a line may tell of several); null: a file of outcomes
+-- outcome_count | outcomes that it tells, on lines of their own or of calls
 -- byte_count | bytes read
 -- first_seen_at | when it was first read (UTC)
 -- last_taken_at | when it was last read (UTC)
-with kept_lines as (
+with calls_by_file as (
     select
-        'calls' as kind,
         content_id,
         count(*) as call_count,
-        count(distinct line_number) as kept_line_count,
+        count(distinct line_number) as line_count,
     from source.ledger
     group by content_id
-    union all
+),
+
+outcomes_by_file as (
     select
-        'outcomes' as kind,
         content_id,
-        0 as call_count,
-        count(distinct line_number) as kept_line_count,
+        count(*) as outcome_count,
+        count(distinct line_number) as line_count,
     from source.outcomes
     group by content_id
+),
+
+counted as (
+    -- No row of a file is a known zero.
+    select
+        contents.*,
+        case when contents.kind = 'calls' then coalesce(calls_by_file.call_count, 0) end as call_count,
+        coalesce(outcomes_by_file.outcome_count, 0) as outcome_count,
+        coalesce(
+            case when contents.kind = 'calls' then calls_by_file.line_count else outcomes_by_file.line_count end, 0
+        ) as kept_line_count,
+    from source.contents as contents
+    left join calls_by_file
+        on contents.content_id = calls_by_file.content_id
+    left join outcomes_by_file
+        on contents.content_id = outcomes_by_file.content_id
 )
 
 select
-    contents.content_id,
-    contents.path,
-    contents.kind,
-    contents.shape,
-    contents.line_count,
-    -- No row of a file is a known zero.
-    coalesce(kept_lines.kept_line_count, 0) as kept_line_count,
-    contents.call_line_count - coalesce(kept_lines.kept_line_count, 0) as duplicate_count,
-    contents.quarantined_line_count as quarantined_count,
-    contents.other_line_count as other_count,
-    contents.blank_line_count as blank_count,
-    coalesce(kept_lines.call_count, 0) as call_count,
-    contents.byte_count,
-    contents.first_seen_at,
-    contents.last_taken_at,
-from source.contents as contents
-left join kept_lines
-    on contents.content_id = kept_lines.content_id
-    and contents.kind = kept_lines.kind
+    content_id,
+    path,
+    kind,
+    shape,
+    line_count,
+    kept_line_count,
+    call_line_count - kept_line_count as duplicate_count,
+    quarantined_line_count as quarantined_count,
+    other_line_count as other_count,
+    blank_line_count as blank_count,
+    call_count,
+    outcome_count,
+    byte_count,
+    first_seen_at,
+    last_taken_at,
+from counted

@@ -1,33 +1,41 @@
--- one row per provider and model of the calls whose log recorded a cost: theirs and ours, never added to each other
+-- one row per log file, provider and model of the calls whose log recorded a cost: theirs and ours, never added up
+-- content_id | log file, see files
+-- source_file | path of that log file
 -- provider | who served the calls
 -- model | model as served
 -- recorded_call_count | calls with a recorded cost
 -- compared_call_count | of these, calls that we have a cost for too
+-- equal_call_count | compared calls that do not differ
+-- differing_call_count | compared calls that differ by more than a millionth of the larger and of a dollar
 -- recorded_cost_usd | recorded cost of the compared calls; null: none
 -- cost_usd | our cost of the compared calls; null: none
--- differing_call_count | compared calls that differ by more than a millionth of the larger and a millionth of a dollar
+-- largest_gap_usd | largest difference of a differing call; null: none differs
 -- uncompared_recorded_cost_usd | recorded cost of the calls that we have no cost for; null: none
 with recorded_calls as (
     select
+        content_id,
+        source_file,
         provider,
         model,
         cost_usd,
         recorded_cost_usd,
-        cost_usd is not null as is_compared,
-        abs(recorded_cost_usd - cost_usd) as gap_usd,
-        greatest(abs(recorded_cost_usd), abs(cost_usd)) as larger_usd,
+        costs_differ(recorded_cost_usd, cost_usd) as is_different,
     from calls
     where recorded_cost_usd is not null
 )
 
 select
+    content_id,
+    source_file,
     provider,
     model,
     count(*) as recorded_call_count,
-    count(*) filter (where is_compared) as compared_call_count,
-    sum(recorded_cost_usd) filter (where is_compared) as recorded_cost_usd,
-    sum(cost_usd) filter (where is_compared) as cost_usd,
-    count(*) filter (where gap_usd > 0.000001 and gap_usd > larger_usd * 0.000001) as differing_call_count,
-    sum(recorded_cost_usd) filter (where not is_compared) as uncompared_recorded_cost_usd,
+    count(cost_usd) as compared_call_count,
+    count(*) filter (where not is_different) as equal_call_count,
+    count(*) filter (where is_different) as differing_call_count,
+    sum(recorded_cost_usd) filter (where cost_usd is not null) as recorded_cost_usd,
+    sum(cost_usd) as cost_usd,
+    max(abs(recorded_cost_usd - cost_usd)) filter (where is_different) as largest_gap_usd,
+    sum(recorded_cost_usd) filter (where cost_usd is null) as uncompared_recorded_cost_usd,
 from recorded_calls
-group by provider, model
+group by all

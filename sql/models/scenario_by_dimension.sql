@@ -67,10 +67,8 @@ rates as (
     from source.scenario_rates
     union all by name
     -- Cells without a card are in every scenario too.
-    select distinct
-        scenario,
-        scenario_order,
-    from source.scenario_rates
+    select *
+    from source.scenarios
 ),
 
 cell_costs as (

@@ -18,7 +18,7 @@
 -- p90_cost_per_action_usd | 90th percentile of the cost of an action
 -- unknown_usage_call_count | calls whose input or output is unknown
 -- unpriced_call_count | calls without a cost
--- error_call_count | calls with status error
+-- error_call_count | calls with status error or refused
 with attributed_actions as (
     select
         actions.* replace (coalesce(feature, 'unattributed') as feature, coalesce(user_id, 'unattributed') as user_id),

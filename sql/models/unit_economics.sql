@@ -15,7 +15,7 @@
 -- cost_per_outcome_usd | labelled_cost_usd over success_count; null: no success
 -- unknown_usage_call_count | calls whose input or output is unknown
 -- unpriced_call_count | calls without a cost
--- error_call_count | calls with status error
+-- error_call_count | calls with status error or refused
 with latest_outcomes as (
     select
         action_id,

@@ -4,7 +4,7 @@
 -- price_status | why they have no cost, as in calls
 -- token_class | a class that they used and that has no rate; null: the calls as a whole
 -- call_count | calls
--- error_call_count | of these, with status error: failed calls often tell no usage
+-- error_call_count | of these, with status error: a call without an answer tells no usage
 -- quantity | tokens (or searches) of the class; for the calls as a whole their input plus output; null: unknown
 -- first_day | UTC date of the first of them; null: the log does not say
 with unpriced_calls as (

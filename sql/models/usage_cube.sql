@@ -16,7 +16,7 @@
 -- outcome | latest outcome of the calls' action; null: none yet
 -- is_success | whether that was a success; null: unlabelled
 -- call_count | calls
--- error_call_count | of these, with status error
+-- error_call_count | of these, with status error or refused
 -- unknown_usage_call_count | of these, with unknown input or output
 -- input_tokens | all input of the calls that tell it; null: none does
 -- uncached_input_tokens | input neither read from nor written to a cache
@@ -75,7 +75,7 @@ select
     latest_outcomes.outcome,
     latest_outcomes.is_success,
     count(*) as call_count,
-    count(*) filter (where banded_calls.status = 'error') as error_call_count,
+    count(*) filter (where banded_calls.status in ('error', 'refused')) as error_call_count,
     count(*) filter (where banded_calls.input_tokens is null or banded_calls.output_tokens is null)
         as unknown_usage_call_count,
     sum(banded_calls.input_tokens) as input_tokens,

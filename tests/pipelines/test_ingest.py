@@ -5,6 +5,7 @@ import json
 import random
 import shutil
 
+import polars as pl
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -187,7 +188,6 @@ def test_a_file_that_is_no_log_is_refused_by_name_and_passed_over_in_a_folder(tm
 
 @pytest.mark.parametrize("layout", ["array", "pretty", "csv", "parquet"])
 def test_other_layouts_read_like_lines(tmp_path, layout):
-    import polars as pl
 
     rows = [without_id(n) for n in range(5)]
     (tmp_path / "lines").write_bytes(jsonl(rows))
@@ -207,10 +207,59 @@ def test_other_layouts_read_like_lines(tmp_path, layout):
 
 
 def test_a_csv_that_grew_brings_its_new_rows(tmp_path, data):
-    import polars as pl
 
     log = tmp_path / "log.csv"
     pl.DataFrame([without_id(1), without_id(1)]).write_csv(log)
     ingest(data, log)
     pl.DataFrame([without_id(1), without_id(1), without_id(1)]).write_csv(log)
     assert ingest(data, log).call_count == 1
+
+
+def test_a_line_too_long_to_be_a_call_is_quarantined_and_its_neighbours_are_read(tmp_path, data):
+    import sqlite3
+
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(jsonl([chat(1)]) + jsonl([chat(2) | {"choices": "x" * (9 << 20)}]) + jsonl([chat(3)]))
+    assert ingest(data, log).call_count == 2
+    assert sorted(ledger_rows(data)["line_number"]) == [1, 3]
+    (path,) = sqlite3.connect(data / "manifest.sqlite").execute("select path from file where kind = 'quarantine'")
+    assert pl.read_parquet(data / path[0]).rows() == [(1, 2, "longer than 8 MiB")]
+
+
+def test_a_log_that_is_written_to_while_it_is_read_is_read_as_it_was(tmp_path, data, monkeypatch):
+    """What was added meanwhile waits for the next run; nothing is lost and nothing counts twice."""
+    from pipelines.reader import Reader
+
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(jsonl(without_id(n) for n in range(3)))
+    read_fast = Reader.read_fast
+
+    def read_and_append(reader, pieces, fields):
+        yield from read_fast(reader, pieces, fields)
+        if pieces[0].path == log:
+            with log.open("ab") as file:
+                file.write(jsonl([without_id(7)]))
+
+    monkeypatch.setattr(Reader, "read_fast", read_and_append)
+    ingest(data, log)
+    monkeypatch.undo()
+    ingest(data, log)
+    assert sorted(ledger_rows(data)["line_number"]) == [1, 2, 3, 4]
+
+
+def test_a_damaged_file_among_good_ones_of_its_shape_costs_only_itself(tmp_path, data, monkeypatch):
+    """Small logs are read in one go; one that vanishes in the middle must not take the others with it."""
+    from pipelines.reader import Reader
+
+    for name in "abc":
+        (tmp_path / f"{name}.jsonl").write_bytes(jsonl([without_id(ord(name))]))
+    read_fast = Reader.read_fast
+
+    def vanish(reader, pieces, fields):
+        (tmp_path / "b.jsonl").unlink(missing_ok=True)
+        yield from read_fast(reader, pieces, fields)
+
+    monkeypatch.setattr(Reader, "read_fast", vanish)
+    summary = ingest(data, tmp_path / "*.jsonl")
+    assert [path.name for path, _ in summary.report.unreadable] == ["b.jsonl"]
+    assert summary.call_count == 2

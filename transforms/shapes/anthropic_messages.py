@@ -1,7 +1,8 @@
 """Anthropic Messages: a response body, bare or with its request. The counts are explained in anthropic_usage.
 
 The body has no time: called_at is the envelope's, or unknown. A request tells the user (`metadata.user_id`) and nothing
-else about whom it was for; the envelope's `metadata` may tell more. An error body is a call that was refused.
+else about whom it was for; the envelope's `metadata` may tell more. An error body is a call without an
+answer: exchange.status says which of them were refused.
 """
 
 from typing import Any

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES
-from transforms.shapes.fields import CODE, MILLISECONDS, Kind, text
+from transforms.shapes.fields import CODE, MILLISECONDS, Kind, is_refusal, text
 
 TIMES = ("time", "timestamp", "created_at", "started_at")
 FIELDS = (
@@ -67,7 +67,14 @@ def columns() -> dict[str, pl.Expr]:
 
 
 def status(answered: pl.Expr) -> pl.Expr:
-    """error where the log says so, or where there is no answer and no status code that says otherwise."""
+    """refused where the status code says so and there is no answer; error where the log tells of one, or of neither
+    an answer nor a status code.
+
+    An error in the body alone is no refusal: both OpenAI and Anthropic break off a stream, which they bill, with one.
+    Source: providers bill for what a response's `usage` counts, and an HTTP error has none.
+    """
+    refused = is_refusal(pl.col("status_code")) & ~answered
     told = text("error", "response.error").is_not_null() | (pl.col("status_code") >= 400).fill_null(False)
     silent = ~answered & pl.col("status_code").is_null()
-    return pl.when(told | silent).then(pl.lit("error")).otherwise(pl.lit("success"))
+    failed = pl.when(told | silent).then(pl.lit("error")).otherwise(pl.lit("success"))
+    return pl.when(refused).then(pl.lit("refused")).otherwise(failed)

@@ -14,7 +14,11 @@ import polars as pl
 from transforms.schemas import CALLS, QUANTITIES, conform
 
 MOST_TOKENS = 10**9  # a larger count is a mistake: no provider takes such a request
+_NO_ANSWER = (408, 499, 504, 524)
 MOST_USD = 9_200_000  # 9.2e18 pico-USD is the end of Int64
+
+STATUSES = ("success", "error", "refused", "cache_hit")
+STATUS_FAULT = "status is not success, error, refused or cache_hit"
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 EXACT = Context(prec=10_000, rounding=ROUND_HALF_EVEN)
@@ -133,6 +137,14 @@ def text(*paths: str) -> pl.Expr:
 def known_sum(*parts: pl.Expr) -> pl.Expr:
     """The sum of the parts that are known; null where none is."""
     return pl.when(pl.any_horizontal(part.is_not_null() for part in parts)).then(pl.sum_horizontal(*parts))
+
+
+def is_refusal(code: pl.Expr) -> pl.Expr:
+    """Whether an HTTP status code says that the provider refused the request, for which none bills.
+
+    Not of the codes of a time-out or a client that hung up: what was computed by then may be billed.
+    """
+    return ((code >= 400) & ~code.is_in(_NO_ANSWER)).fill_null(False)
 
 
 def to_calls(

@@ -5,6 +5,11 @@ first one that is there is taken, never their sum. A cache hit replays the count
 `model` may carry LiteLLM's provider prefix. Tags "feature:...", "customer:...", "user:...", "action:..." and
 "environment:..." say whom a call was for; else the first plain tag is its feature ("User-Agent: ..." tags are LiteLLM's
 own). Source: payloads and rows written by LiteLLM 1.106.
+
+A failure's counts are zeros or LiteLLM's own estimate of the prompt, not usage: they are unknown. It was refused where
+its code is an HTTP error, of the provider or of the proxy, which then asked none. LiteLLM writes 408 and 504 for
+time-outs, and 500 for lost connections as well as for a provider's own 500: these stay errors, as do streams that broke
+off and answers that a guardrail held back. Source: LiteLLM 1.106 against servers that were made to fail.
 """
 
 import base64
@@ -14,7 +19,7 @@ import re
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES
-from transforms.shapes.fields import BOOLEAN_OR_NONSENSE, COUNT, USD, Kind, known_sum, text
+from transforms.shapes.fields import BOOLEAN_OR_NONSENSE, CODE, COUNT, USD, Kind, is_refusal, known_sum, text
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.providers import provider_id
 
@@ -48,6 +53,8 @@ _OTHERS = {
     "web_search_count": "server_tool_use.web_search_requests",
 }
 _COUNTS = ("prompt_tokens", *_READ, *_WRITTEN, _SHORT, _LONG, *_OTHERS.values())
+_MAY_BE_BILLED = ("Timeout", "APIConnectionError", "MidStreamFallbackError", "GuardrailRaisedException",
+                  "BlockedPiiEntityError", "HTTPException")  # whatever their code  # fmt: skip
 _GIVEN = ("requester_metadata", "spend_logs_metadata")  # what the caller sent along, through either door
 _TAGS = {  # attribute: what a tag that tells it begins with
     "feature": "feature:",
@@ -71,11 +78,16 @@ def metadata_fields(metadata: str) -> tuple[str, ...]:
     )
 
 
-def kinds(metadata: str, cost: str) -> dict[str, Kind]:
+def error_fields(error: str) -> tuple[str, ...]:
+    return f"{error}error_code", f"{error}error_class"
+
+
+def kinds(metadata: str, error: str, cost: str) -> dict[str, Kind]:
     instants = dict.fromkeys(("startTime", "endTime"), INSTANT_KINDS["any"])
     counts = dict.fromkeys(("prompt_tokens", "completion_tokens"), COUNT)
     usage = {f"{metadata}usage_object.{path}": COUNT for path in _COUNTS}
-    return {**counts, **usage, **instants, cost: USD, "cache_hit": BOOLEAN_OR_NONSENSE}
+    codes = {f"{error}error_code": CODE}
+    return {**counts, **usage, **instants, **codes, cost: USD, "cache_hit": BOOLEAN_OR_NONSENSE}
 
 
 def with_tags(lines: pl.DataFrame) -> pl.DataFrame:
@@ -118,16 +130,17 @@ def _unwrapped(response_id: str) -> str:
     return found[1] if found else response_id
 
 
-def columns(metadata: str, identity: str, cost: str, *, no_cost: pl.Expr) -> dict[str, pl.Expr]:
-    """Call columns; `no_cost` is true where a cost of 0 means that LiteLLM knew no price."""
-    usage = {path: pl.col(f"{metadata}usage_object.{path}") for path in _COUNTS}
+def columns(metadata: str, error: str, identity: str, cost: str, *, no_cost: pl.Expr) -> dict[str, pl.Expr]:
+    """Call columns; `error` is the path of its error information, `no_cost` is true where a cost of 0 means that
+    LiteLLM knew no price."""
     is_hit, is_error = pl.col("cache_hit").fill_null(False), pl.col("status").eq_missing(pl.lit("failure"))
-    status = pl.when(is_hit).then(pl.lit("cache_hit")).when(is_error).then(pl.lit("error"))
+    usage = {path: pl.when(~is_error).then(pl.col(f"{metadata}usage_object.{path}")) for path in _COUNTS}
+    status = pl.when(is_hit).then(pl.lit("cache_hit")).when(is_error).then(_failure(error))
     written = pl.coalesce(usage[path] for path in _WRITTEN)
     split = known_sum(usage[_SHORT], usage[_LONG])
     # an answered call with no tokens at all and no usage object: LiteLLM's zeros stand for "not told"
     no_tokens = (pl.col("prompt_tokens") == 0) & (pl.col("completion_tokens") == 0)
-    told = is_error | usage["prompt_tokens"].is_not_null() | ~no_tokens.fill_null(False)
+    told = ~is_error & (usage["prompt_tokens"].is_not_null() | ~no_tokens.fill_null(False))
     provider = text("custom_llm_provider")
     model = pl.coalesce(text("model").str.strip_prefix(provider + "/"), text("model"))
     return {
@@ -150,6 +163,12 @@ def columns(metadata: str, identity: str, cost: str, *, no_cost: pl.Expr) -> dic
         **{name: usage[path] for name, path in _OTHERS.items()},
         **_attributes(metadata),
     }
+
+
+def _failure(error: str) -> pl.Expr:
+    code, error_class = pl.col(f"{error}error_code"), text(f"{error}error_class")
+    refused = is_refusal(code) & (code != 500) & ~error_class.is_in(_MAY_BE_BILLED).fill_null(False)
+    return pl.when(refused).then(pl.lit("refused")).otherwise(pl.lit("error"))
 
 
 def _attributes(metadata: str) -> dict[str, pl.Expr]:

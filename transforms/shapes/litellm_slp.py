@@ -16,6 +16,7 @@ from transforms.shapes.fields import text, to_calls, typed
 from transforms.shapes.shape import Shape
 
 _COST_UNKNOWN = ("zero_cost_diagnostic", "response_cost_failure_debug_info.error_str")
+_ERROR = "error_information."
 _FIELDS = (
     "id",
     "trace_id",
@@ -24,6 +25,7 @@ _FIELDS = (
     "model_parameters.user",
     *_COST_UNKNOWN,
     *litellm.FIELDS,
+    *litellm.error_fields(_ERROR),
     *litellm.metadata_fields("metadata."),
 )
 
@@ -41,14 +43,14 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     lines = lines.with_columns(response_id=pl.when(no_response).then(attempt).otherwise(own_ids))
     lines = litellm.with_tags(lines)
     no_cost = pl.any_horizontal(text(path).is_not_null() for path in _COST_UNKNOWN)
-    columns = litellm.columns("metadata.", "id", "response_cost", no_cost=no_cost)
+    columns = litellm.columns("metadata.", _ERROR, "id", "response_cost", no_cost=no_cost)
     columns |= {
         "model": pl.coalesce(text("response.model"), columns["model"]),
         "response_id": text("response_id"),
         "user_id": pl.coalesce(columns["user_id"], text("model_parameters.user")),
         "action_id": pl.coalesce(columns["action_id"], text("trace_id")),
     }
-    return to_calls(typed(lines, litellm.kinds("metadata.", "response_cost")), "litellm_slp", columns)
+    return to_calls(typed(lines, litellm.kinds("metadata.", _ERROR, "response_cost")), "litellm_slp", columns)
 
 
 LITELLM_SLP = Shape("litellm_slp", _FIELDS, matches, calls)

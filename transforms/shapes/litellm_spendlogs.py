@@ -15,7 +15,16 @@ from transforms.shapes.fields import text, to_calls, typed
 from transforms.shapes.shape import Shape
 
 _BREAKDOWN = "metadata>cost_breakdown.total_cost"
-_FIELDS = ("request_id", "spend", "user", _BREAKDOWN, *litellm.FIELDS, *litellm.metadata_fields("metadata>"))
+_ERROR = "metadata>error_information."
+_FIELDS = (
+    "request_id",
+    "spend",
+    "user",
+    _BREAKDOWN,
+    *litellm.FIELDS,
+    *litellm.error_fields(_ERROR),
+    *litellm.metadata_fields("metadata>"),
+)
 
 
 def matches(record: dict[str, Any]) -> bool:
@@ -24,12 +33,12 @@ def matches(record: dict[str, Any]) -> bool:
 
 def calls(lines: pl.DataFrame) -> pl.DataFrame:
     lines = litellm.with_tags(lines.with_columns(response_id=litellm.response_ids(lines["request_id"])))
-    columns = litellm.columns("metadata>", "request_id", "spend", no_cost=text(_BREAKDOWN).is_null())
+    columns = litellm.columns("metadata>", _ERROR, "request_id", "spend", no_cost=text(_BREAKDOWN).is_null())
     columns |= {
         "response_id": text("response_id"),
         "user_id": pl.coalesce(columns["user_id"], text("user")),
     }
-    return to_calls(typed(lines, litellm.kinds("metadata>", "spend")), "litellm_spendlogs", columns)
+    return to_calls(typed(lines, litellm.kinds("metadata>", _ERROR, "spend")), "litellm_spendlogs", columns)
 
 
 LITELLM_SPENDLOGS = Shape("litellm_spendlogs", _FIELDS, matches, calls)

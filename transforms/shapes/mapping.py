@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES, QUANTITIES
-from transforms.shapes.fields import to_calls, typed
+from transforms.shapes.fields import STATUS_FAULT, STATUSES, to_calls, typed
 from transforms.shapes.outcome_mapping import outcomes_from
 from transforms.shapes.paths import as_text, find, loads
 from transforms.shapes.providers import provider_id
@@ -64,7 +64,6 @@ COLUMNS = (
 _SWITCHES = {"provider_from_model_prefix": False, "input_includes_cache": True, "output_includes_reasoning": True}
 _KEYS = ("match", "calls_where", "open", "null_values", "fields", *_SWITCHES)
 _CACHED = ("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens")
-_STATUSES = ("success", "error", "cache_hit")
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def _calls(lines: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     kinds = {name: kind_of(name) for name in COLUMNS} | {name: source.kind for name, source in mapping.sources.items()}
     read = typed(texts, {name: kind for name, kind in kinds.items() if kind})
     fault = pl.when("unopened").then(pl.lit(f"{mapping.open} is neither a list nor an object")).otherwise("fault")
-    reasons = {"status is not success, error or cache_hit": ~pl.col("status").is_in(_STATUSES)}
+    reasons = {STATUS_FAULT: ~pl.col("status").is_in(STATUSES)}
     read = read.with_columns(fault=fault)
     return to_calls(read, mapping.name, _columns(mapping), other=~pl.col("is_call"), reasons=reasons)
 

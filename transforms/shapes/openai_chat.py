@@ -4,8 +4,8 @@
 kinds of prediction tokens: our own convention, so counts are taken as they are. OpenAI's cache writes live 30 minutes:
 cache_write_other. An absent detail is unknown (vLLM leaves it out though it caches), never zero. `model` is what was
 served; `service_tier` is the response's, which is the one that is billed. The body gives whole seconds and no latency,
-so an envelope's time goes before `created`. An error body is a call that was refused: status error, usage unknown.
-Source: OpenAI API reference (chat completion object).
+so an envelope's time goes before `created`. An error body is a call without an answer: exchange.status says which of
+them were refused. Source: OpenAI API reference (chat completion object).
 """
 
 from typing import Any

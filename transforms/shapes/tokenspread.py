@@ -12,7 +12,8 @@ output_tokens            all output, reasoning included
 reasoning_tokens, input_audio_tokens, output_audio_tokens, web_search_count
 feature, user_id, customer_id, action_id, environment
 service_tier, region, is_batch
-status                   success (also where it is missing), error, or cache_hit: nothing was sent to a provider
+status                   success (also where it is missing); error: no answer came; refused: answered with an HTTP error;
+                         cache_hit: nothing was sent to a provider. The last two are not billed
 latency_seconds, recorded_cost_usd
 outcome, is_success, value_usd
 """
@@ -22,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES, QUANTITIES
-from transforms.shapes.fields import BOOLEAN, COUNT, SECONDS, USD, text, to_calls, typed
+from transforms.shapes.fields import BOOLEAN, COUNT, SECONDS, STATUS_FAULT, STATUSES, USD, text, to_calls, typed
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.shape import Shape
 
@@ -36,7 +37,6 @@ _KINDS = {
     "is_batch": BOOLEAN,
     "is_success": BOOLEAN,
 }
-_STATUSES = ("success", "error", "cache_hit")
 
 
 def matches(record: dict[str, Any]) -> bool:
@@ -55,7 +55,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     told = pl.any_horizontal(text(name).is_not_null() for name in ("model", "model_requested", "call_id"))
     counted = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
     reasons = {
-        "status is not success, error or cache_hit": ~columns["status"].is_in(_STATUSES),
+        STATUS_FAULT: ~columns["status"].is_in(STATUSES),
         "no usage and no model": ~told & ~counted,
     }
     return to_calls(typed(lines, _KINDS), "tokenspread", columns, reasons=reasons)
