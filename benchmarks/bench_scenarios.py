@@ -84,6 +84,8 @@ def median_seconds(work, runs: int = RUNS) -> float:
 def main() -> None:
     cards = rate_cards()
     frames = {"ledger": ledger(), "rate_cards": cards, "scenario_rates": scenario_rates(cards)}
+    names = {"scenario": list(FACTORS), "scenario_order": range(len(FACTORS))}
+    frames["scenarios"] = pl.DataFrame(names, schema=warehouse.TABLE_SOURCES["scenarios"])
     sources = warehouse.TABLE_SOURCES | warehouse.FILE_SOURCES
     with warehouse.connect() as connection:
         connection.execute("create schema source")

@@ -41,7 +41,10 @@ def read_price_file(path: Path | str) -> pl.DataFrame:
             for row in _contract_rows(cells):
                 key = tuple(str(row[name]).lower() for name in PRICE_KEY)
                 if first := lines_by_key.get(key):
-                    raise ValueError(f"the same price from the same instant as line {first}; keep one of the two lines")
+                    given, provider = cells["provider"].strip(), row["provider"]
+                    alias = f" ({given} is {provider})" if provider and given.lower() != provider else ""
+                    fact = f"the same price from the same instant as line {first}{alias}"
+                    raise ValueError(f"{fact}; keep one of the two lines")
                 lines_by_key[key] = reader.line_num
                 rows.append(row)
     except (ValueError, csv.Error) as error:

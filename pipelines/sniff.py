@@ -65,10 +65,15 @@ def _look_at_csv(text: bytes) -> Look:
     except csv.Error:
         rows = []
     header = rows[0] if rows else []
-    if len(header) < 2 or len(set(header)) != len(header) or not all(name.strip() for name in header):
+    if len(header) < 2 or len(set(header)) != len(header) or not all(map(_is_name, header)):
         return Look("none", [], "text that is neither JSON nor CSV with a header")
     found = [csv_record(header, row) for row in rows[1:] if len(row) == len(header)]
     return Look("csv", found, f"CSV with the columns {', '.join(header[:12])}")
+
+
+def _is_name(cell: str) -> bool:
+    """Whether a first row's cell may be a column's name: prose with a comma in it has spaces around its parts."""
+    return cell == cell.strip() and cell != "" and not cell.startswith("#") and len(cell) <= 100
 
 
 def csv_record(header: list[str], row: list[str]) -> dict[str, Any]:

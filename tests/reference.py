@@ -30,7 +30,7 @@ def usage(call: dict) -> dict[str, int]:
 
 def price(call: dict, book: list[dict]) -> tuple[Fraction | None, str]:
     """(cost in USD, price_status) of one call; the cost is None where it is unknown, and the status says why."""
-    if call["status"] == "cache_hit":
+    if call["status"] in ("cache_hit", "refused"):
         return Fraction(0), "not_billed"
     if call["input_tokens"] is None or call["output_tokens"] is None:
         return None, "usage_unknown"

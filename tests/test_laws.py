@@ -33,7 +33,7 @@ calls = st.fixed_dictionaries(
         "user_id": st.sampled_from(["ana", "bo", None]),
         "customer_id": st.sampled_from(["north", None]),
         "action_id": st.sampled_from(["a-1", "a-2", "a-3", None]),
-        "status": st.sampled_from(["success", "error", "cache_hit"]),
+        "status": st.sampled_from(["success", "error", "refused", "cache_hit"]),
     },
     optional={"cache_read_tokens": st.integers(0, 100), "cache_write_1h_tokens": st.integers(0, 100)},
 )

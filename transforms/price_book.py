@@ -198,18 +198,19 @@ def _grid(rows: list[dict], value_of: Callable[[list[dict]], tuple | None]) -> I
     eras = []
     for start, end in spans([None, *instants, None]):
         alive = [row for row in rows if _is_valid(row, start)]
-        windows = []
-        for day_from, day_to in spans(seconds):
-            awake = [row for row in alive if row["day_second_from"] <= day_from < row["day_second_to"]]
-            bands = [
-                (above, up_to, value_of([row for row in awake if row["context_above"] <= above]))
-                for above, up_to in spans([*contexts, None])
+        bands = []
+        for above, up_to in spans([*contexts, None]):
+            reached = [row for row in alive if row["context_above"] <= above]
+            # windows within a band: what cuts another band's day must not cut this one's
+            windows = [
+                (day_from, day_to, value_of([row for row in reached if _is_awake(row, day_from)]))
+                for day_from, day_to in spans(seconds)
             ]
-            windows.append((day_from, day_to, tuple(merged(bands))))
-        eras.append((start, end, tuple(merged(windows))))
-    for start, end, windows in merged(eras):
-        for day_from, day_to, bands in windows:
-            for above, up_to, value in bands:
+            bands.append((above, up_to, tuple(merged(windows))))
+        eras.append((start, end, tuple(merged(bands))))
+    for start, end, bands in merged(eras):
+        for above, up_to, windows in bands:
+            for day_from, day_to, value in windows:
                 if value is not None:
                     bounds = (start, end, day_from, day_to, above, up_to)
                     yield tuple(zip(BOUNDS, bounds, strict=True)), value
@@ -219,6 +220,10 @@ def _is_valid(row: dict, start: datetime | None) -> bool:
     """Whether the row holds in a span that starts at `start` (None: since ever) and is cut by no bound of the row."""
     has_begun = row["valid_from"] is None or (start is not None and row["valid_from"] <= start)
     return has_begun and (row["valid_to"] is None or start is None or start < row["valid_to"])
+
+
+def _is_awake(row: dict, second: int) -> bool:
+    return row["day_second_from"] <= second < row["day_second_to"]
 
 
 def spans(edges: Iterable) -> list[tuple]:

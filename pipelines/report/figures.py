@@ -30,9 +30,17 @@ select
     sum(compared_call_count)::bigint as compared_call_count,
     sum(recorded_cost_usd) as recorded_cost_usd,
     sum(cost_usd) as cost_usd,
+    sum(equal_call_count)::bigint as equal_call_count,
     sum(differing_call_count)::bigint as differing_call_count,
     sum(uncompared_recorded_cost_usd) as uncompared_recorded_cost_usd
 from recorded_cost
+"""
+GAPS = "select * from recorded_cost_gaps order by abs(gap_usd) desc, call_id limit 3"
+UNMATCHED_RATES = """
+select provider, model, list(distinct token_class order by token_class) as token_classes, count(*) as rate_count
+from unmatched_rates
+group by all
+order by model, provider
 """
 DUPLICATES = "select count(*) as set_count, sum(call_count)::bigint as call_count from possible_duplicates"
 ECONOMICS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
@@ -58,6 +66,8 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "quarantine": query(QUARANTINE).to_dicts(),
         "unpriced": query(UNPRICED).to_dicts(),
         "recorded_cost": _one(query(RECORDED_COST)),
+        "recorded_cost_gaps": query(GAPS).to_dicts(),
+        "unmatched_rates": query(UNMATCHED_RATES).to_dicts(),
         "possible_duplicates": _one(query(DUPLICATES)),
         "rows": rows,
         "total": total[0] if total else None,

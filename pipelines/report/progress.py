@@ -9,10 +9,10 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from pipelines.report.text import harmless
+from pipelines.report.text import counted, harmless
 from pipelines.summaries import IngestSummary
 
-MOST_NAMED = 10
+MOST_NAMED = 5
 
 
 class Shown:
@@ -54,8 +54,8 @@ def write_summary(summary: IngestSummary, stream: TextIO = sys.stderr) -> None:
     report = summary.report
     unchanged = f", {len(report.unchanged):,} without anything new" if report.unchanged else ""
     print(
-        f"read {summary.line_count:,} new lines of {len(report.taken):,} files{unchanged}: "
-        f"{summary.call_count:,} new calls (ledger version {summary.version})",
+        f"read {counted(summary.line_count, 'new line')} of {counted(len(report.taken), 'file')}{unchanged}: "
+        f"{counted(summary.call_count, 'new call')} (ledger version {summary.version})",
         file=stream,
     )
     _list(stream, "not a log, passed over", [f"{_name(path)}: {what}" for path, what in report.skipped])

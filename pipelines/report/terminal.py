@@ -1,7 +1,5 @@
 """The report: what was read, what it cost and led to, and how far that survives when prices move."""
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from datetime import date, datetime
@@ -15,20 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.report.figures import Query, report_figures
-from pipelines.report.text import UNKNOWN, count, counted, harmless, mean, money, share
+from pipelines.report.header import header
+from pipelines.report.text import count, counted, harmless, mean, money, share
 
 PLAIN_WIDTH = 100
 MOST_ROWS = 30
 MOST_SCENARIOS = 4  # side by side in one table
 LEAST_NAME_WIDTH = 12
-WHY_UNPRICED = {
-    "unknown_model": "no price for this model",
-    "class_unpriced": "no price for a token class",
-    "usage_unknown": "the log tells no token counts",
-    "inconsistent_usage": "cached tokens exceed the input",
-}
-PRICE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from")
-PRICE_PLACEHOLDER = "USD_PER_MILLION"
 
 
 def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
@@ -63,77 +54,10 @@ def print_report(console: Console, query: Query, by: str) -> None:
     if len(rows) > len(shown):
         rest = len(rows) - len(shown)
         console.print(f"and {rest:,} more, in the totals; all of them with --json or: select * from unit_economics")
+    if note := _revenue_note(figures["by"], rows, total):
+        console.print(note)
     if any(row["unpriced_call_count"] for row in [*shown, total]):
         console.print("+ calls without a price come on top")
-
-
-def header(figures: dict[str, Any]) -> list[str]:
-    """What the figures rest on, line by line: period, balance of lines, price book, and all that is not known."""
-    about, lines, total = figures["about"], figures["lines"], figures["total"]
-    calls = total["call_count"] if total else 0
-    balance = " + ".join(
-        f"{count(lines[name] or 0)} {word}"
-        for name, word in (
-            ("kept_line_count", "of calls or outcomes"),
-            ("duplicate_count", "duplicate"),
-            ("quarantined_count", "quarantined"),
-            ("other_count", "other"),
-            ("blank_count", "blank"),
-        )
-    )
-    outcome_files = f" and {count(lines['outcome_file_count'])} of outcomes" if lines["outcome_file_count"] else ""
-    told = [
-        f"period      {about['first_day'] or UNKNOWN} to {about['last_day'] or UNKNOWN} (UTC)",
-        f"files       {count(lines['call_file_count'])} of calls{outcome_files}",
-        f"lines       {count(lines['line_count'] or 0)} = {balance}",
-        f"calls       {count(calls)}, ledger version {harmless(about['ledger_version'] or UNKNOWN)}, "
-        f"price book {harmless(about['price_book_hash'] or UNKNOWN)[:12]}",
-    ]
-    return [*told, *_caveats(figures), *_unpriced_lines(figures["unpriced"])]
-
-
-def _caveats(figures: dict[str, Any]) -> list[str]:
-    lines = [f"quarantined {count(row['line_count'])}: {harmless(row['reason'])}" for row in figures["quarantine"][:5]]
-    doubtful = figures["possible_duplicates"]
-    if doubtful["set_count"]:
-        lines.append(
-            f"doubtful    {counted(doubtful['call_count'], 'call')} in {counted(doubtful['set_count'], 'set')}: "
-            "each set may be one call that two files tell (table possible_duplicates)"
-        )
-    if unmatched := figures["about"]["unmatched_outcome_count"]:
-        lines.append(f"outcomes    {count(unmatched)} of actions that no call names (table outcomes)")
-    recorded = figures["recorded_cost"]
-    if compared := recorded["compared_call_count"]:
-        theirs, ours = money(recorded["recorded_cost_usd"]), money(recorded["cost_usd"])
-        lines.append(
-            f"recorded    {theirs} USD in the logs against {ours} here, for {counted(compared, 'call')} with both; "
-            f"{count(recorded['differing_call_count'])} differ"
-        )
-    if recorded["uncompared_recorded_cost_usd"] is not None:
-        theirs = money(recorded["uncompared_recorded_cost_usd"])
-        uncompared = recorded["recorded_call_count"] - compared
-        lines.append(f"recorded    {theirs} USD in the logs for {counted(uncompared, 'call')} without a price here")
-    return lines
-
-
-def _unpriced_lines(unpriced: list[dict[str, Any]]) -> list[str]:
-    lines, prices = [], io.StringIO()
-    writer = csv.writer(prices, lineterminator="\n")
-    for row in unpriced:
-        name = f"{harmless(row['provider'] or UNKNOWN)}/{harmless(row['model'] or UNKNOWN)}"
-        if row["token_class"] is None:
-            why = WHY_UNPRICED.get(row["price_status"], harmless(row["price_status"]))
-            tokens = "" if row["quantity"] is None else f", {count(row['quantity'])} tokens"
-            failed = f", {count(row['error_call_count'])} failed" if row["error_call_count"] else ""
-            lines.append(f"unpriced    {counted(row['call_count'], 'call')}{failed}{tokens} of {name}: {why}")
-        else:
-            # The user's price is put in by hand: a line with a made-up one would be believed.
-            told = (row["provider"], row["model"], row["token_class"], PRICE_PLACEHOLDER, row["first_day"])
-            writer.writerow(["" if cell is None else harmless(str(cell)) for cell in told])
-    if prices.getvalue():
-        lines.append("to price them, put what you pay into these lines and give the file with --prices:")
-        lines.extend(f"    {line}" for line in [",".join(PRICE_COLUMNS), *prices.getvalue().splitlines()])
-    return lines
 
 
 Column = tuple[str, Callable[[dict[str, Any]], str]]
@@ -175,6 +99,20 @@ def _tables(by: str, scenarios: list[dict[str, Any]]) -> list[tuple[str, list[Co
             even = ("break-\neven", lambda row: share(row["scenarios"][0]["break_even_change_share"], signed=True))
             tables.append((f"Margin when prices move, by {by} (USD; LOST: below zero)", [revenue, *margins, even]))
     return tables
+
+
+def _revenue_note(by: str, rows: list[dict[str, Any]], total: dict[str, Any]) -> str | None:
+    """Says so where the totals take the cost of rows off that no revenue was told for."""
+    told = sum(_revenue(row) is not None for row in rows)
+    if _revenue(total) is None or told == len(rows):
+        return None
+    if not told:
+        return f"all: no revenue is told by {by}, so it stands against the cost of all"
+    return f"all: revenue of {counted(told, by)}, cost of all {count(len(rows))}"
+
+
+def _revenue(row: dict[str, Any]) -> Decimal | None:
+    return row["scenarios"][0]["revenue_usd"]
 
 
 def _scenario_cost(scenarios: list[dict[str, Any]], number: int) -> Column:

@@ -44,6 +44,11 @@ class Call:
 # One reader for each shape. Each returns a call, or None for a line that tells of none.
 
 
+def status_of(line: dict, usage: dict | None) -> str:
+    """Refused: the server answered with an HTTP error, for which none bills. Without an answer nobody knows."""
+    return "success" if usage else "refused" if (line.get("status_code") or 0) >= 400 else "error"
+
+
 def openai_chat(line: dict, place: tuple) -> Call:
     """A request and response pair, or a response alone. A refusal has no id: each is a call of its own."""
     request, response = (line["request"], line["response"] or {}) if "request" in line else ({}, line)
@@ -52,7 +57,7 @@ def openai_chat(line: dict, place: tuple) -> Call:
         key=("openai", response["id"]) if "id" in response else place,
         provider="openai",
         model=response.get("model") or request.get("model"),
-        status="success" if usage else "error",
+        status=status_of(line, usage),
         tokens={"input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"]} if usage else {},
         feature=metadata.get("feature"),
         user_id=request.get("user"),
@@ -62,20 +67,20 @@ def openai_chat(line: dict, place: tuple) -> Call:
 
 
 def litellm_slp(line: dict, _: tuple) -> Call:
-    """A failure keeps the zeros that LiteLLM wrote. A cache hit repeats the id of the call whose answer it gave."""
+    """A failure has zeros, which are not known. A cache hit repeats the id of the call whose answer it gave."""
     metadata = line["metadata"]["requester_metadata"]
     key, status = ("openai", line["id"]), "success"
     if line["cache_hit"]:
         key, status = ("litellm", line["litellm_call_id"]), "cache_hit"
     elif line["status"] == "failure":
         # all attempts of one client request have the same litellm_call_id
-        key, status = ("litellm", line["litellm_call_id"], line["startTime"]), "error"
+        key, status = ("litellm", line["litellm_call_id"], line["startTime"]), failure(line["error_information"])
     return Call(
         key=key,
         provider=line["custom_llm_provider"],
         model=line["model"].removeprefix("openai/"),
         status=status,
-        tokens={"input_tokens": line["prompt_tokens"], "output_tokens": line["completion_tokens"]},
+        tokens=litellm_tokens(line, status),
         feature=metadata["feature"],
         user_id=line["end_user"],
         customer_id=metadata["customer_id"],
@@ -85,17 +90,30 @@ def litellm_slp(line: dict, _: tuple) -> Call:
 
 def litellm_spend(line: dict, _: tuple) -> Call:
     tags = dict(tag.split(":", 1) for tag in json.loads(line["request_tags"]) if not tag.startswith("User-Agent"))
-    status = "cache_hit" if line["cache_hit"] == "True" else "error" if line["status"] == "failure" else "success"
+    failed = line["status"] == "failure" and failure(json.loads(line["metadata"])["error_information"])
+    status = "cache_hit" if line["cache_hit"] == "True" else failed or "success"
     return Call(
         key=("openai", line["request_id"]),
         provider=line["custom_llm_provider"],
         model=line["model"].removeprefix("openai/"),
         status=status,
-        tokens={"input_tokens": line["prompt_tokens"], "output_tokens": line["completion_tokens"]},
+        tokens=litellm_tokens(line, status),
         feature=tags.get("feature"),
         user_id=line["end_user"],
         customer_id=tags.get("customer"),
     )
+
+
+def failure(told: dict) -> str:
+    """LiteLLM has a code for everything; of those in these files 4xx and 503 are what the model server said."""
+    return "refused" if told["error_code"] in ("400", "429", "503") else "error"
+
+
+def litellm_tokens(line: dict, status: str) -> dict:
+    """The spend table has LiteLLM's own estimate for a prompt that was refused: that is not usage."""
+    if status in ("refused", "error"):
+        return {}
+    return {"input_tokens": line["prompt_tokens"], "output_tokens": line["completion_tokens"]}
 
 
 def anthropic_messages(line: dict, place: tuple) -> Call:
@@ -105,7 +123,7 @@ def anthropic_messages(line: dict, place: tuple) -> Call:
         key=("anthropic", response["id"]) if usage else place,
         provider="anthropic",
         model=response.get("model") or request["model"],
-        status="success" if usage else "error",
+        status=status_of(line, usage),
         tokens=anthropic_tokens(usage) if usage else {},
         user_id=request["metadata"]["user_id"],
     )
@@ -182,16 +200,15 @@ def keep_fullest(calls: list[Call]) -> dict[tuple, Call]:
 def figures(calls: list[Call]) -> dict:
     """Tokens are those that were sent to a model and known. A cache hit sent none: its replayed counts stand apart."""
     hits = [call for call in calls if call.status == "cache_hit"]
-    errors = [call for call in calls if call.status == "error"]
+    statuses = Counter(call.status for call in calls)
     sent = [call for call in calls if call.status != "cache_hit"]
     return {
         "calls": len(calls),
-        "error_calls": len(errors),
+        "refused_calls": statuses["refused"],
+        "error_calls": statuses["refused"] + statuses["error"],
         "cache_hit_calls": len(hits),
         "unknown_usage_calls": sum(not {"input_tokens", "output_tokens"} <= call.tokens.keys() for call in calls),
         **{name: sum(call.tokens.get(name, 0) for call in sent) for name in TOKENS},
-        # in input_tokens too: LiteLLM's spend table has its own estimate for a prompt that was refused
-        "error_input_tokens": sum(call.tokens.get("input_tokens", 0) for call in errors),
         "cache_hit_input_tokens": sum(call.tokens.get("input_tokens", 0) for call in hits),
         "cache_hit_output_tokens": sum(call.tokens.get("output_tokens", 0) for call in hits),
     }
@@ -226,7 +243,8 @@ def table(files: dict) -> str:
     columns = {
         "lines": "lines",
         "calls": "calls",
-        "refused or lost": "error_calls",
+        "refused": "refused_calls",
+        "lost": "lost_calls",
         "cache hits": "cache_hit_calls",
         "usage unknown": "unknown_usage_calls",
         "duplicates": "duplicates",
@@ -240,6 +258,7 @@ def table(files: dict) -> str:
     for name, file in files.items():
         file = file | {
             "duplicates": file["duplicates_within"] + file.get("duplicates_across", 0),
+            "lost_calls": file["error_calls"] - file["refused_calls"],
             "cache_writes": sum(file[column] for column in TOKENS if column.startswith("cache_write")),
         }
         cells = [f"`{name}`" if file["shape"] else name, file["shape"], *(f"{file[key]:,}" for key in columns.values())]
@@ -259,7 +278,7 @@ def support_desk(calls: list[Call]) -> dict:
         revenue[row["feature"]] += Decimal(row["revenue_usd"])
 
     def cost(call: Call) -> Decimal:
-        if call.status == "cache_hit":
+        if call.status in ("cache_hit", "refused"):
             return Decimal(0)
         used = {name: call.tokens.get(f"{name}_tokens", 0) for name in ("input", "output")}
         rated = (count * prices[call.provider, call.model, name] for name, count in used.items() if count)

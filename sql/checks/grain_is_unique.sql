@@ -21,6 +21,8 @@ with grains as (
     union all
     select 'unpriced', count(*) from unpriced group by provider, model, price_status, token_class
     union all
+    select 'recorded_cost', count(*) from recorded_cost group by content_id, provider, model
+    union all
     select 'files', count(*) from files group by content_id
 )
 

@@ -398,6 +398,13 @@ def test_a_wrong_file(tmp_path):
         read_price_file(tmp_path / "latin.csv")
 
 
+def test_a_provider_goes_by_its_id_and_a_gateway_stays_as_it_is(tmp_path):
+    rows = read_price_file(price_file(tmp_path, "Bedrock,a,input,1,", "x_ai,b,input,1,", "litellm,c,input,1,"))
+    assert rows["provider"].to_list() == ["aws", "x-ai", "litellm"]
+    with pytest.raises(UserError, match=r"line 3: the same price .* as line 2 \(codestral is mistral\); keep one"):
+        read_price_file(price_file(tmp_path, "mistral,a,input,1,", "codestral,a,input,0,"))
+
+
 def test_a_price_file_saved_by_a_spreadsheet(tmp_path):
     path = tmp_path / "prices.csv"
     path.write_bytes(b"\xef\xbb\xbf" + HEADER.encode() + b'\r\n"",gpt-5.2 , input,"2.50",2026-01-01\r\n\r\n')

@@ -58,7 +58,11 @@ def test_unpriced_model_has_lines_for_a_price_file_without_a_made_up_price(query
 
 def test_recorded_cost_is_a_disagreement_and_never_added(query):
     lines = printed(query).splitlines()
-    assert "recorded    9,990.00 USD in the logs against 0.0003 here, for 1 call with both; 1 differ" in lines
+    header = lines.index("recorded    9,990.00 USD in the logs against 0.0003 here, for 1 call with both")
+    assert lines[header + 1 : header + 3] == [
+        "            of these differ 1, the largest by 9,990.00 USD:",
+        "            9,990.00 against 0.0003: openai/model-a, logs/1.jsonl:1",
+    ]
     assert "recorded    1.00 USD in the logs for 1 call without a price here" in lines
     total = [line for line in lines if line.startswith("all ")][0]
     assert "0.2473+" in total and "9,990" not in total
@@ -87,6 +91,58 @@ def test_long_names_give_way_to_figures():
     with builders.catalogue(given) as connection:
         plain = printed(lambda sql: warehouse.frame_of(connection, sql))
     assert "1,000,000,000,000,000" in plain and "2,000,000,000.00" in plain
+
+
+def of(given, by="feature"):
+    with builders.catalogue(given) as connection:
+        return printed(lambda sql: warehouse.frame_of(connection, sql), by).splitlines()
+
+
+def test_the_three_largest_disagreements_have_their_place():
+    lines = of({"ledger": [{"recorded_cost_pico": number * builders.USD} for number in (1, 5, 2, 3, 4)] + [{}]})
+    header = lines.index("            of these differ 5, the largest by 5.00 USD:")
+    assert [line.split()[0] for line in lines[header + 1 : header + 4]] == ["5.00", "4.00", "3.00"]
+    assert lines[header + 1].endswith("logs/1.jsonl:2")
+    assert lines[header + 4] == "            and 2 more (table recorded_cost_gaps)"
+
+
+def test_equal_recorded_costs_are_said_to_be():
+    assert "recorded    0.0003 USD in the logs against 0.0003 here, for 1 call with both; all are equal" in of(
+        {"ledger": [{"recorded_cost_pico": 300_000_000}]}
+    )
+
+
+def test_many_unpriced_models_are_cut_to_those_with_the_most_tokens():
+    lines = of({"ledger": [{"model": f"m-{number}", "input_tokens": number} for number in range(1, 14)]})
+    told = [line for line in lines if line.startswith("unpriced")]
+    assert told[0] == "unpriced    1 call, 23 tokens of openai/m-13: no price for this model"
+    assert len(told) == 11 and told[-1] == "unpriced    and 3 more models (table unpriced)"
+    prices = [line for line in lines if "USD_PER_MILLION" in line]
+    assert len(prices) == 20 and not any("m-3," in line for line in prices)
+
+
+def test_a_call_without_a_model_has_no_line_for_a_price_file():
+    lines = of({"ledger": [{"model": None}]})
+    assert "unpriced    1 call, 110 tokens of openai/-: the log names no model" in lines
+    assert not any("USD_PER_MILLION" in line for line in lines)
+
+
+def test_rates_that_match_no_call_are_told():
+    rates = [{"model": "gpt-55", "token_class": name} for name in ("output", "input")]
+    rates += [{"model": model, "provider": None} for model in ("a", "b", "z")]
+    assert (
+        "prices      5 rates of the price file match no call: a (input); b (input); "
+        "openai/gpt-55 (input, output); and 1 more model (table unmatched_rates)"
+    ) in of({"ledger": [{}], "unmatched_rates": rates})
+
+
+def test_costs_without_revenue_in_the_totals_are_told(query):
+    assert "all: revenue of 1 feature, cost of all 3" in printed(query).splitlines()
+    by_user = printed(query, "user").splitlines()
+    assert "all: no revenue is told by user, so it stands against the cost of all" in by_user
+    everything = {"ledger": [{"feature": "triage"}], "revenue": SHOP["revenue"]}
+    assert not any(line.startswith("all:") for line in of(everything))
+    assert not any(line.startswith("all:") for line in of({"ledger": [{}, {"feature": "triage"}]}))
 
 
 def test_margin_that_is_lost_is_said(query):

@@ -105,6 +105,8 @@ def dated_prices() -> Iterator[tuple]:
     known: dict[tuple, Decimal] = {}
     for row in rows:
         prefix, _, rest = row["model"].partition("/")
+        if prefix in ("azure_ai", "codestral"):
+            continue  # another door of a provider that the table has too, at other prices
         provider, model = (ids.get(prefix, prefix), rest) if rest else ("", prefix)
         for token_class in ("input", "output"):
             rate = row.get(f"{token_class}_cost_per_token")

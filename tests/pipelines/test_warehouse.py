@@ -39,7 +39,8 @@ def inputs(data: Path, given: dict = GIVEN) -> warehouse.Inputs:
     for name in warehouse.FILE_SOURCES:
         files[name] = [str(data / f"{name}-1.parquet")]
         frames[name].write_parquet(files[name][0])
-    tables = {name: frame for name, frame in frames.items() if name not in (*files, "settings")}
+    tables = {name: frame for name, frame in frames.items() if name not in (*files, "settings", "scenarios")}
+    tables["scenarios"] = frames["scenarios"]["scenario"].to_list()
     lists = {f"{kind}_files": files[name] for kind, name in (("ledger", "ledger"), ("outcome", "outcomes"))}
     return warehouse.Inputs(**lists, quarantine_files=files["quarantine"], settings={"ledger_version": "1"}, **tables)
 
@@ -112,6 +113,15 @@ def test_distinct_price_refs(data):
     assert frame.schema == schemas.PRICE_REFS
     assert frame["model"].to_list() == ["model-a", "model-x"]
     assert warehouse.distinct_price_refs([]).schema == schemas.PRICE_REFS
+
+
+def test_what_a_killed_build_left_is_removed_by_the_next(data):
+    catalog = data / "catalog"
+    catalog.mkdir()
+    for name in ("warehouse-1.duckdb.building", "warehouse-1.duckdb.building.wal", "warehouse-1.duckdb"):
+        (catalog / name).write_bytes(b"half")
+    published(data, version=2)
+    assert sorted(path.name for path in catalog.iterdir()) == ["warehouse-1.duckdb", "warehouse-2.duckdb"]
 
 
 def test_a_failing_check_publishes_nothing(data):

@@ -59,6 +59,10 @@ def price_row(number: int, **given) -> dict:
     return row | {name: instant(row[name]) for name in ("valid_from", "valid_to", "recorded_at", "superseded_at")}
 
 
+def unmatched_rate(number: int, **given) -> dict:
+    return price_row(number, **{"model": f"model-{number}"} | given)
+
+
 def run_row(number: int, **given) -> dict:
     return dict.fromkeys(warehouse.RUNS) | {"run_id": f"run-{number}", "kind": "ingest", "status": "ok"} | given
 
@@ -103,6 +107,7 @@ BUILDERS = {
     "rate_cards": (rate_card, schemas.RATE_CARDS),
     "revenue": (revenue_row, schemas.REVENUE),
     "price_book": (price_row, schemas.PRICE_BOOK),
+    "unmatched_rates": (unmatched_rate, schemas.PRICE_BOOK),
     "runs": (run_row, warehouse.RUNS),
 }
 
@@ -114,7 +119,10 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
     for name, (make_row, schema) in BUILDERS.items():
         rows = [make_row(number, **row) for number, row in enumerate(given.get(name, []), start=1)]
         frames[name] = pl.DataFrame(rows, schema=schema, orient="row")
-    frames["scenario_rates"] = scenario_rates(frames["rate_cards"], given.get("scenarios", SCENARIOS))
+    scenarios = given.get("scenarios", SCENARIOS)
+    frames["scenario_rates"] = scenario_rates(frames["rate_cards"], scenarios)
+    named = {"scenario": list(scenarios), "scenario_order": range(len(scenarios))}
+    frames["scenarios"] = pl.DataFrame(named, schema=warehouse.TABLE_SOURCES["scenarios"])
     if "contents" in given:
         rows = [dict.fromkeys(warehouse.CONTENTS) | row for row in given["contents"]]
         frames["contents"] = pl.DataFrame(rows, schema=warehouse.CONTENTS, orient="row")

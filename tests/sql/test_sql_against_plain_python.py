@@ -24,7 +24,7 @@ calls = st.fixed_dictionaries(
         "feature": st.sampled_from([None, "triage", "reply"]),
         "user_id": st.sampled_from([None, "ana", "ben"]),
         "customer_id": st.sampled_from([None, "books"]),
-        "status": st.sampled_from(["success", "error", "cache_hit"]),
+        "status": st.sampled_from(["success", "error", "refused", "cache_hit"]),
         "input_tokens": tokens,
         "cache_read_tokens": tokens,
         "output_tokens": tokens,
@@ -67,7 +67,7 @@ def rows_of(connection, name):
 
 def cost_usd(call, factor="1"):
     """Exact USD of a call, or None; rates in whole pico, and atto under a scenario, as the house keeps them."""
-    if call["status"] == "cache_hit":
+    if call["status"] in ("cache_hit", "refused"):
         return Fraction(0)
     input_tokens, output_tokens, cached = call["input_tokens"], call["output_tokens"], call["cache_read_tokens"] or 0
     if input_tokens is None or output_tokens is None or cached > input_tokens or call["model"] == "model-c":

@@ -269,6 +269,13 @@ def test_nothing_that_does_not_change_is_cut():
     assert cards_of([], [*rows, row("input", 1, context_above=200)]).height == 1
 
 
+def test_rates_that_speak_of_no_ref():
+    spoken = [deal(model="GPT-*"), deal(model="gpt-5", service_tier="flex"), deal(provider="OpenAI"), deal("output")]
+    idle = [deal(model="gpt-55"), deal(provider="anthropic"), deal(service_tier="batch"), deal(model="claude-*")]
+    assert price_book.unmatched(book_of(*spoken, *idle), REFS).rows() == book_of(*idle).rows()
+    assert price_book.unmatched(book_of(), REFS).is_empty()
+
+
 def test_a_ref_without_rows_has_no_card():
     assert cards_of([], []).is_empty()
     assert cards_of([deal(model="claude-*")], [row("input", 1)]).select(*PRICE_REFS).rows() == [REFS.row(0)]

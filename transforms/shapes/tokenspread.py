@@ -12,8 +12,8 @@ output_tokens            all output, reasoning included
 reasoning_tokens, input_audio_tokens, output_audio_tokens, web_search_count
 feature, user_id, customer_id, action_id, environment
 service_tier, region, is_batch
-status                   success (also where it is missing); error: no answer came; refused: answered with an HTTP error;
-                         cache_hit: nothing was sent to a provider. The last two are not billed
+status                   success (also where it is missing), error (no answer came), refused (answered with an HTTP
+                         error) or cache_hit (nothing was sent to a provider); the last two are not billed
 latency_seconds, recorded_cost_usd
 outcome, is_success, value_usd
 """

@@ -1,0 +1,136 @@
+"""The head of a report: what its figures rest on, and all that is not known."""
+
+import csv
+import io
+from itertools import groupby
+from typing import Any
+
+from pipelines.report.text import UNKNOWN, count, counted, harmless, money
+
+MOST_REASONS = 5
+MOST_MODELS = 10
+MOST_NAMES = 3
+WHY_UNPRICED = {
+    "unknown_model": "no price for this model",
+    "class_unpriced": "no price for a token class",
+    "usage_unknown": "the log tells no token counts",
+    "inconsistent_usage": "cached tokens exceed the input",
+}
+PRICE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from")
+PRICE_PLACEHOLDER = "USD_PER_MILLION"
+
+
+def header(figures: dict[str, Any]) -> list[str]:
+    """What the figures rest on, line by line: period, balance of lines, price book, and all that is not known."""
+    about, lines, total = figures["about"], figures["lines"], figures["total"]
+    calls = total["call_count"] if total else 0
+    balance = " + ".join(
+        f"{count(lines[name] or 0)} {word}"
+        for name, word in (
+            ("kept_line_count", "of calls or outcomes"),
+            ("duplicate_count", "duplicate"),
+            ("quarantined_count", "quarantined"),
+            ("other_count", "other"),
+            ("blank_count", "blank"),
+        )
+    )
+    outcome_files = f" and {count(lines['outcome_file_count'])} of outcomes" if lines["outcome_file_count"] else ""
+    told = [
+        f"period      {about['first_day'] or UNKNOWN} to {about['last_day'] or UNKNOWN} (UTC)",
+        f"files       {count(lines['call_file_count'])} of calls{outcome_files}",
+        f"lines       {count(lines['line_count'] or 0)} = {balance}",
+        f"calls       {count(calls)}, ledger version {harmless(about['ledger_version'] or UNKNOWN)}, "
+        f"price book {harmless(about['price_book_hash'] or UNKNOWN)[:12]}",
+    ]
+    return [*told, *_caveats(figures), *_recorded(figures), *_prices(figures), *_unpriced(figures["unpriced"])]
+
+
+def _caveats(figures: dict[str, Any]) -> list[str]:
+    reasons = figures["quarantine"][:MOST_REASONS]
+    lines = [f"quarantined {count(row['line_count'])}: {harmless(row['reason'])}" for row in reasons]
+    doubtful = figures["possible_duplicates"]
+    if doubtful["set_count"]:
+        lines.append(
+            f"doubtful    {counted(doubtful['call_count'], 'call')} in {counted(doubtful['set_count'], 'set')}: "
+            "each set may be one call that two files tell (table possible_duplicates)"
+        )
+    if unmatched := figures["about"]["unmatched_outcome_count"]:
+        lines.append(f"outcomes    {count(unmatched)} of actions that no call names (table outcomes)")
+    return lines
+
+
+def _recorded(figures: dict[str, Any]) -> list[str]:
+    """Costs in the logs beside ours; the sums never without the differences that may make them up."""
+    recorded, gaps, lines = figures["recorded_cost"], figures["recorded_cost_gaps"], []
+    if compared := recorded["compared_call_count"]:
+        theirs, ours = money(recorded["recorded_cost_usd"]), money(recorded["cost_usd"])
+        both = f"for {counted(compared, 'call')} with both" + ("" if gaps else "; all are equal")
+        lines.append(f"recorded    {theirs} USD in the logs against {ours} here, {both}")
+    if gaps:
+        differ = count(recorded["differing_call_count"])
+        lines.append(f"            of these differ {differ}, the largest by {money(abs(gaps[0]['gap_usd']))} USD:")
+    for gap in gaps:
+        lines.append(
+            f"            {money(gap['recorded_cost_usd'])} against {money(gap['cost_usd'])}: {_model(gap)}, "
+            f"{harmless(gap['source_file'])}:{gap['line_number']}"
+        )
+    if (rest := (recorded["differing_call_count"] or 0) - len(gaps)) > 0:
+        lines.append(f"            and {count(rest)} more (table recorded_cost_gaps)")
+    if recorded["uncompared_recorded_cost_usd"] is not None:
+        theirs = money(recorded["uncompared_recorded_cost_usd"])
+        uncompared = recorded["recorded_call_count"] - compared
+        lines.append(f"recorded    {theirs} USD in the logs for {counted(uncompared, 'call')} without a price here")
+    return lines
+
+
+def _prices(figures: dict[str, Any]) -> list[str]:
+    models = figures["unmatched_rates"]
+    if not models:
+        return []
+    rates = counted(sum(row["rate_count"] for row in models), "rate")
+    names = [_model(row) if row["provider"] else harmless(row["model"]) for row in models[:MOST_NAMES]]
+    classes = [", ".join(row["token_classes"]) for row in models]
+    named = "; ".join(f"{name} ({told})" for name, told in zip(names, classes, strict=False))
+    more = len(models) - MOST_NAMES
+    rest = f"; and {counted(more, 'more model')} (table unmatched_rates)" if more > 0 else ""
+    return [f"prices      {rates} of the price file match no call: {named}{rest}"]
+
+
+def _unpriced(unpriced: list[dict[str, Any]]) -> list[str]:
+    """Models by the tokens that have no price, each with its reasons; then lines for a price file."""
+    by_model = [list(rows) for _, rows in groupby(unpriced, key=lambda row: (row["provider"], row["model"]))]
+    by_model.sort(key=_known_tokens, reverse=True)
+    shown, hidden = by_model[:MOST_MODELS], by_model[MOST_MODELS:]
+    lines = [_reason(row) for rows in shown for row in rows if row["token_class"] is None]
+    if hidden:
+        lines.append(f"unpriced    and {counted(len(hidden), 'more model')} (table unpriced)")
+    prices = [_price_line(row) for rows in shown for row in rows if row["token_class"] and row["model"]]
+    if prices:
+        lines.append("to price them, put what you pay into these lines and give the file with --prices:")
+        lines.extend(f"    {line}" for line in [",".join(PRICE_COLUMNS), *prices])
+    return lines
+
+
+def _known_tokens(rows: list[dict[str, Any]]) -> int:
+    return sum(row["quantity"] or 0 for row in rows if row["token_class"] is None)  # for the order alone
+
+
+def _reason(row: dict[str, Any]) -> str:
+    why = WHY_UNPRICED.get(row["price_status"], harmless(row["price_status"]))
+    if row["model"] is None and row["price_status"] == "unknown_model":
+        why = "the log names no model"
+    tokens = "" if row["quantity"] is None else f", {counted(row['quantity'], 'token')}"
+    failed = f", {count(row['error_call_count'])} failed" if row["error_call_count"] else ""
+    return f"unpriced    {counted(row['call_count'], 'call')}{failed}{tokens} of {_model(row)}: {why}"
+
+
+def _price_line(row: dict[str, Any]) -> str:
+    # The user's price is put in by hand: a line with a made-up one would be believed.
+    told = (row["provider"], row["model"], row["token_class"], PRICE_PLACEHOLDER, row["first_day"])
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(["" if cell is None else harmless(str(cell)) for cell in told])
+    return line.getvalue()
+
+
+def _model(row: dict[str, Any]) -> str:
+    return f"{harmless(row['provider'] or UNKNOWN)}/{harmless(row['model'] or UNKNOWN)}"
