@@ -9,6 +9,7 @@ import polars as pl
 import xxhash
 
 from pipelines.ledger import Ledger
+from pipelines.log_files import shown
 from pipelines.manifest import now
 from pipelines.settings import UserError
 from transforms import schemas
@@ -28,7 +29,7 @@ def keep_inputs(store: Ledger, files: dict[str, Path | None]) -> None:
             digest = xxhash.xxh3_128(content).hexdigest()
             with store.manifest.transaction() as connection:
                 connection.execute(
-                    "insert or replace into input values (?, ?, ?, ?, ?)", (kind, str(path), content, digest, now())
+                    "insert or replace into input values (?, ?, ?, ?, ?)", (kind, shown(path), content, digest, now())
                 )
 
 
@@ -49,13 +50,6 @@ def made_of(store: Ledger, scenario_names: list[str]) -> str:
     kept = store.manifest.rows("select kind, hash from input order by kind")
     versions = [importlib.metadata.version(name) for name in ("tokenspread", "genai-prices")]
     return json.dumps([store.manifest.version(), kept, scenario_names, versions])
-
-
-def next_catalogue(store: Ledger) -> Path:
-    folder = store.data / "catalog"
-    folder.mkdir(exist_ok=True)
-    number = store.manifest.one("select coalesce(max(id), 0) + 1 from build")
-    return folder / f"warehouse-{number}.duckdb"
 
 
 def price_history(store: Ledger) -> pl.DataFrame:

@@ -147,8 +147,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = _say(error, EXIT_BUSY)
     except UserError as error:
         code = _say(error, EXIT_MISTAKE)
-    except typer.Abort:
-        code = 130
+    except typer.Abort as stop:
+        code = _unexpected(stop.__cause__) if isinstance(stop.__cause__, EOFError) else 130
     except Exception as error:
         code = _unexpected(error)
     sys.stdout.flush()
@@ -165,10 +165,13 @@ def _unexpected(error: Exception) -> int:
         return int(error.exit_code)
     if type(error).__name__ == "CheckFailed":
         return _say(error, EXIT_CHECK)
-    traceback.print_exc()
+    traceback.print_exception(error)
     return 70
 
 
 def _say(error: Exception, code: int) -> int:
-    print(f"tokenspread: {error}", file=sys.stderr)
+    from pipelines.report.text import harmless
+
+    # a file's name may hold what a terminal obeys
+    print("tokenspread: " + "\n".join(map(harmless, str(error).splitlines())), file=sys.stderr)
     return code

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.settings import StorageTrouble
+
 KINDS = ("ledger", "outcomes", "quarantine")
 FLUSH_BYTES = 48 << 20
 
@@ -25,6 +27,7 @@ class Draft:
     def __init__(self, staging: Path, settle: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         self.staging, self.settle = staging, settle
         self.frames: list[tuple[str, pl.DataFrame]] = []
+        self.byte_count = 0  # of the frames
         self.files: list[DraftFile] = []
         self.marked: tuple[int, int] | None = None  # (frames, files) that stood when an attempt began
         self.number = 0
@@ -32,7 +35,8 @@ class Draft:
     def add(self, kind: str, frame: pl.DataFrame) -> None:
         if frame.height:
             self.frames.append((kind, frame))
-        if sum(frame.estimated_size() for _, frame in self.frames) > FLUSH_BYTES:
+            self.byte_count += frame.estimated_size()
+        if self.byte_count > FLUSH_BYTES:
             self.flush()
 
     @contextmanager
@@ -45,7 +49,8 @@ class Draft:
             frame_count, file_count = self.marked
             for file in self.files[file_count:]:
                 file.path.unlink()
-            self.frames, self.files = self.frames[:frame_count], self.files[:file_count]
+            self._keep(self.frames[:frame_count])
+            self.files = self.files[:file_count]
             raise
         finally:
             self.marked = None
@@ -54,28 +59,38 @@ class Draft:
         if self.marked:  # what stood before the attempt must not share a file with what may be taken back
             before = self.marked[0]
             self._write_frames(self.frames[:before])
-            self.frames, self.marked = self.frames[before:], (0, len(self.files))
+            self._keep(self.frames[before:])
+            self.marked = (0, len(self.files))
         self._write_frames(self.frames)
-        self.frames = []
+        self._keep([])
+
+    def _keep(self, frames: list[tuple[str, pl.DataFrame]]) -> None:
+        self.frames = frames
+        self.byte_count = sum(frame.estimated_size() for _, frame in frames)
 
     def _write_frames(self, frames: list[tuple[str, pl.DataFrame]]) -> None:
         for kind in KINDS:
             of_kind = [frame for name, frame in frames if name == kind]
             if of_kind:
                 rows = pl.concat(of_kind)
-                self.write(kind, self.settle(rows) if kind == "ledger" else rows)
+                self._write(kind, self.settle(rows) if kind == "ledger" else rows)
 
-    def write(self, kind: str, rows: pl.DataFrame) -> None:
+    def _write(self, kind: str, rows: pl.DataFrame) -> None:
         if kind != "ledger":
             self._write_file(kind, "all", rows)
             return
-        days = rows["day"].unique().to_list()
-        for day in days:
-            of_day = rows if len(days) == 1 else rows.filter(pl.col("day").eq_missing(day))
+        for (day,), of_day in rows.partition_by("day", as_dict=True, maintain_order=True).items():
             self._write_file(kind, "unknown" if day is None else str(day), of_day)
 
     def _write_file(self, kind: str, day: str, rows: pl.DataFrame) -> None:
-        path = self.staging / f"{kind}-{self.number}.parquet"
-        self.number += 1
-        rows.write_parquet(path, compression="zstd", compression_level=1)
+        path = self.next_path(kind)
+        try:
+            rows.write_parquet(path, compression="zstd", compression_level=1)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            # not to be taken for damage of the log that is being read
+            raise StorageTrouble(f"{path}: cannot be written ({error}); make room there, and run again") from None
         self.files.append(DraftFile(path, kind, day, rows.height))
+
+    def next_path(self, kind: str) -> Path:
+        self.number += 1
+        return self.staging / f"{kind}-{self.number}.parquet"

@@ -1,19 +1,30 @@
-"""The exact path: records line by line, or row by row, in plain Python; what is none is quarantined with its reason."""
+"""The exact path: a block of lines of which DuckDB's reader refuses some. Which ones, it alone says, so that no line's
+verdict hangs on its neighbours; plain Python only finds out whom to ask about, and names the reason.
+"""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
 from pipelines import records
-from pipelines.log_files import open_bytes
-from pipelines.new_lines import Taking
-from pipelines.pieces import TOO_LONG
-from pipelines.sniff import csv_reader, csv_record
 from transforms import schemas
 
-CSV_ROWS = 50_000
+# What stands in a piece for a line, or a row, that cannot be read: "!" and why. A log may have such a line too.
+PLACEHOLDER = re.compile(rb"!(longer than 8 MiB|not UTF-8|\d+ cells, the header has \d+)")
+NO_OBJECT = "not a JSON object"
+
+Line = tuple[int, bytes]  # line number, its bytes
+
+
+class Parser(Protocol):
+    def rows(self, lines: list[bytes]) -> pl.DataFrame | None:
+        """A row of texts for each of the lines, none of which is blank; None where one of them is refused."""
+
+    def malformed(self, lines: list[bytes]) -> set[int]:
+        """Indices of those that are no JSON. All are UTF-8."""
 
 
 @dataclass
@@ -25,57 +36,110 @@ class Read:
     blank: dict[int, int] = field(default_factory=dict)
 
 
-def csv_batches(taking: Taking, fields: Mapping[str, str]) -> Iterator[Read]:
-    """LINES of a CSV file's rows (the header is not one), from `taking.from_line` on, in batches; a row whose cells do
-    not fit the header is quarantined."""
-    with open_bytes(taking.file.path) as stream:
-        rows = csv_reader(stream)
-        header = next(rows)
-        kept: list[tuple[int, Any]] = []
-        rejects: list[tuple[int, str]] = []
-        number = 0
-        for number, row in enumerate(rows, start=1):
-            if number <= taking.from_line:
-                continue
-            if len(row) != len(header):
-                rejects.append((number, f"{len(row)} cells, the header has {len(header)}"))
-                continue
-            value = records.extract(csv_record(header, row), fields)
-            (rejects if isinstance(value, str) else kept).append((number, value))
-            if len(kept) + len(rejects) >= CSV_ROWS:
-                yield Read(_frame(kept, taking.content_id, fields), _quarantine(rejects, taking.content_id))
-                kept, rejects = [], []
-        taking.line_count = number - taking.from_line
-        yield Read(_frame(kept, taking.content_id, fields), _quarantine(rejects, taking.content_id))
-
-
 def lines_of(found: list[dict[str, Any]], fields: Mapping[str, str]) -> pl.DataFrame:
     """LINES of a few parsed records."""
     rows = [(number, records.extract(record, fields)) for number, record in enumerate(found, start=1)]
-    return _frame([row for row in rows if not isinstance(row[1], str)], 0, fields)
+    kept = [(number, *texts) for number, texts in rows if not isinstance(texts, str)]
+    frame = pl.DataFrame(kept, schema={"line_number": pl.Int64, **dict.fromkeys(fields, pl.String)}, orient="row")
+    return frame.select(*fields, pl.lit(0, pl.Int64).alias("content_id"), "line_number")
 
 
-def exact_lines(block: bytes, content_id: int, first_line: int, fields: Mapping[str, str]) -> Read:
-    """Line by line, with plain Python's parser."""
-    kept, rejects, blank = [], [], 0
-    for offset, line in enumerate(block.split(b"\n")[:-1]):
-        number = first_line + offset + 1
-        if not line.strip():
+def exact_lines(block: bytes, content_id: int, first_line: int, fields: Mapping[str, str], parser: Parser) -> Read:
+    """What each line of the block is: a row, quarantined with its reason, or blank."""
+    lines, rejects, blank = _split(block, first_line)
+    frames = [schemas.empty({**dict.fromkeys(fields, pl.String), "line_number": pl.Int64})]
+    for some, rows in _accepted(lines, fields, parser, rejects):
+        numbers = pl.Series("line_number", [number for number, _ in some], dtype=pl.Int64)
+        is_empty = rows.select(pl.all_horizontal(pl.all().is_null())).to_series()
+        rows = rows.with_columns(numbers)
+        # DuckDB makes a row of the line `null`
+        nulls = [some[i] for i in is_empty.arg_true() if not some[i][1].startswith(b"{")]
+        if nulls:
+            rejects += ((number, NO_OBJECT) for number, _ in nulls)
+            rows = rows.filter(~pl.col("line_number").is_in([number for number, _ in nulls]))
+        frames.append(rows)
+    found = pl.concat(frames).sort("line_number").with_columns(pl.lit(content_id, pl.Int64).alias("content_id"))
+    quarantine = [(content_id, number, reason) for number, reason in sorted(rejects)]
+    return Read(
+        found.select(*fields, "content_id", "line_number"),
+        pl.DataFrame(quarantine, schema=schemas.QUARANTINE, orient="row"),
+        {content_id: blank} if blank else {},
+    )
+
+
+def _split(block: bytes, first_line: int) -> tuple[list[Line], list[tuple[int, str]], int]:
+    """(lines for DuckDB, lines that are none for sure, number of blank lines) of a block of whole lines."""
+    lines, rejects, blank = [], [], 0
+    for number, raw in enumerate(block.split(b"\n")[:-1], start=first_line + 1):
+        line = raw.strip()
+        if not line:
             blank += 1
-            continue
-        value = "longer than 8 MiB" if line + b"\n" == TOO_LONG else records.parse(line)
-        if isinstance(value, dict):
-            value = records.extract(value, fields)
-        (rejects if isinstance(value, str) else kept).append((number, value))
-    return Read(_frame(kept, content_id, fields), _quarantine(rejects, content_id), {content_id: blank})
+        elif line[0] == 33 and (found := PLACEHOLDER.fullmatch(line)):
+            rejects.append((number, found[1].decode()))
+        else:
+            # an array that was printed line by line leaves commas; DuckDB refuses every line that has one
+            lines.append((number, line.removesuffix(b",")))
+    return lines, rejects, blank
 
 
-def _frame(kept: list[tuple[int, Any]], content_id: int, fields: Mapping[str, str]) -> pl.DataFrame:
-    columns: dict[str, list[Any]] = {name: [row[i] for _, row in kept] for i, name in enumerate(fields)}
-    columns |= {"content_id": [content_id] * len(kept), "line_number": [number for number, _ in kept]}
-    return pl.DataFrame(columns, schema={**dict.fromkeys(fields, pl.String), **schemas.LINE_KEYS})
+def _accepted(
+    lines: list[Line], fields: Mapping[str, str], parser: Parser, rejects: list[tuple[int, str]]
+) -> Iterator[tuple[list[Line], pl.DataFrame]]:
+    """The lines that DuckDB accepts, with their rows; the others are added to `rejects`."""
+    lines = _without_malformed(lines, fields, parser, rejects)
+    rows = parser.rows([line for _, line in lines])
+    if rows is not None:
+        yield lines, rows
+        return
+    suspects = {number for number, line in lines if records.fault(line, fields)}
+    for some in (
+        [line for line in lines if line[0] not in suspects],
+        *([line] for line in lines if line[0] in suspects),
+    ):
+        yield from _halved(some, fields, parser, rejects)
 
 
-def _quarantine(rejects: list[tuple[int, str]], content_id: int) -> pl.DataFrame:
-    rows = [(content_id, number, reason) for number, reason in rejects]
-    return pl.DataFrame(rows, schema=schemas.QUARANTINE, orient="row")
+def _without_malformed(
+    lines: list[Line], fields: Mapping[str, str], parser: Parser, rejects: list[tuple[int, str]]
+) -> list[Line]:
+    texts, kept = [], []
+    for number, line in lines:
+        if _is_utf8(line):
+            texts.append((number, line))
+        else:
+            rejects.append((number, "not UTF-8"))
+    malformed = parser.malformed([line for _, line in texts])
+    for index, (number, line) in enumerate(texts):
+        if index in malformed:
+            rejects.append((number, _reason(line, fields)))
+        else:
+            kept.append((number, line))
+    return kept
+
+
+def _halved(
+    lines: list[Line], fields: Mapping[str, str], parser: Parser, rejects: list[tuple[int, str]]
+) -> Iterator[tuple[list[Line], pl.DataFrame]]:
+    if not lines:
+        return
+    rows = parser.rows([line for _, line in lines])
+    if rows is not None:
+        yield lines, rows
+    elif len(lines) == 1:
+        rejects.append((lines[0][0], _reason(lines[0][1], fields)))
+    else:
+        middle = len(lines) // 2
+        yield from _halved(lines[:middle], fields, parser, rejects)
+        yield from _halved(lines[middle:], fields, parser, rejects)
+
+
+def _reason(line: bytes, fields: Mapping[str, str]) -> str:
+    return records.fault(line, fields) or "the JSON reader refuses it"
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

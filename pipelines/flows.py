@@ -52,7 +52,7 @@ from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from pipelines import stages
-from pipelines.settings import LedgerBusy, Settings, UserError
+from pipelines.settings import LedgerBusy, Settings, StorageTrouble, UserError
 
 SERVER_START_SECONDS = 120  # the first start migrates a new database; 20 s is usual on a busy machine
 SERVER_STOP_SECONDS = 15
@@ -62,7 +62,7 @@ def is_passing_trouble(_task: Any, _run: Any, state: State) -> bool:
     """Whether trying again can help: a file system or network in trouble, or another run holding the ledger."""
     try:
         state.result()
-    except (OSError, LedgerBusy):
+    except (OSError, LedgerBusy, StorageTrouble):
         return True
     except Exception:
         return False

@@ -4,23 +4,25 @@ the rest: what it gave is taken back, and it is named."""
 import csv
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import zstandard
 
 from pipelines import new_lines, sniff
 from pipelines.draft import Draft
-from pipelines.exact import Read, csv_batches
-from pipelines.log_files import LogFile, compression, open_bytes
-from pipelines.new_lines import CHUNK_BYTES, Known, Taking
-from pipelines.pieces import Piece, count_lines, direct_piece, staged_pieces, whole_file
+from pipelines.exact import Read
+from pipelines.layouts import as_lines
+from pipelines.log_files import LogFile, open_bytes, refuses_writing
+from pipelines.new_lines import Known, Taking
+from pipelines.pieces import Piece, direct_piece, staged_pieces
 from pipelines.reader import PARSER_ERRORS, Reader, Unclean
 from pipelines.settings import UserError
 
-GROUP_BYTES = 64 << 20
+GROUP_BYTES, GROUP_FILES = 64 << 20, 256
 DAMAGED_BYTES = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
 DAMAGED = (OSError, *DAMAGED_BYTES, csv.Error, UnicodeDecodeError, *PARSER_ERRORS)
 
@@ -46,6 +48,7 @@ class Report:
     skipped: list[tuple[Path, str]] = field(default_factory=list)  # not a log: what it looks like
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
     waiting: list[tuple[Path, int]] = field(default_factory=list)  # bytes of a half last line
+    read_otherwise: list[Path] = field(default_factory=list)  # taken under other mappings or attribution than now
 
     def settled(self, files: list[LogFile]) -> list[LogFile]:
         """Files that need no second look while they do not change."""
@@ -55,11 +58,16 @@ class Report:
 
 @dataclass
 class _Group:
-    """Small logs of one shape that are read in one go: a query for each would cost more than its lines."""
+    """Logs of one shape that are read in one go: a query for each of many small ones would cost more than its lines."""
 
     reading: Reading | None = None
     pieces: list[Piece] = field(default_factory=list)
     byte_count: int = 0
+
+    def has_room(self, reading: Reading, byte_count: int) -> bool:
+        return (
+            self.reading is reading and self.byte_count + byte_count <= GROUP_BYTES and len(self.pieces) < GROUP_FILES
+        )
 
 
 class Intake:
@@ -68,46 +76,39 @@ class Intake:
     ) -> None:
         self.reader, self.draft, self.advance = reader, draft, advance
         self.next_content_id = first_content_id
-        self.lines_shown = 0
+        self.lines_shown = self.staged_count = 0
         self.report = Report()
         self.group = _Group()
 
     def read(self, files: list[LogFile], kind: str, known: Known, choose: Choose) -> None:
         """Reads what is new of `files`. `kind` is calls or outcomes, `known` what the ledger has of that kind."""
-        self.known, self.choose = known, choose
         for file in files:
             with self._naming_damage(file):
-                self._read_file(file, kind)
+                self._read_file(file, kind, known, choose)
         self._read_group()
 
-    def look(self, file: LogFile) -> tuple[sniff.Look, Path | None]:
-        """What the file is; for JSON that is not in lines, also a staged copy of one object a line."""
-        seen, lines = sniff.look(file), None
-        if seen.layout in ("array", "unstructured"):
-            lines = self._objects_as_lines(file, seen.layout)
-            with lines.open("rb") as stream:
-                seen = replace(seen, records=sniff.records_of(stream.readlines(sniff.LOOK_BYTES)))
-        elif seen.layout == "parquet":
-            seen = replace(seen, records=self.reader.parquet_records(file.path))
-        return seen, lines
+    def look(self, file: LogFile) -> tuple[sniff.Look, LogFile]:
+        """What the file is, with its first records; and the file as lines."""
+        seen = sniff.look(file)
+        if seen.layout in ("empty", "none", "lines"):
+            return seen, file
+        self.staged_count += 1
+        lines = as_lines(file, seen.layout, self.reader, self.staged_count)
+        return replace(seen, records=sniff.first_records(lines)), lines
 
-    def _read_file(self, file: LogFile, kind: str) -> None:
+    def _read_file(self, file: LogFile, kind: str, known: Known, choose: Choose) -> None:
         seen, lines = self.look(file)
-        if seen.layout == "empty":
-            self.report.unchanged.append(file.path)
-            return
-        reading = self.choose(seen.records) if seen.records else None
-        if reading is None:
+        reading = choose(seen.records) if seen.records else None
+        if reading is None and (seen.records or seen.layout == "none" or (seen.layout == "lines" and _has_line(file))):
             self._pass_over(file, seen)
-            return
-        taking = new_lines.identify(file, self.known, self.next_content_id)
-        taking.kind, taking.shape = kind, reading.shape
-        if taking.is_new:
-            self.next_content_id += 1
-        if seen.layout == "lines":
-            self._read_lines(taking, reading)
+        elif reading is None:  # nothing in it yet: only a header, half a line
+            self.report.unchanged.append(file.path)
+            self._advance(file.size, 0)
         else:
-            self._read_document(taking, reading, seen.layout, lines)
+            taking = new_lines.identify(lines, known, self.next_content_id)
+            taking.kind, taking.shape = kind, reading.shape
+            self._read_lines(taking, reading, known)
+            self.next_content_id += taking.is_new and taking.line_count > 0
 
     def _pass_over(self, file: LogFile, seen: sniff.Look) -> None:
         fields = sorted({name for record in seen.records for name in record})[:12]
@@ -120,41 +121,66 @@ class Intake:
         self.report.skipped.append((file.path, what))
         self._advance(file.size, 0)
 
-    def _read_lines(self, taking: Taking, reading: Reading) -> None:
+    def _read_lines(self, taking: Taking, reading: Reading, known: Known) -> None:
+        """Puts the new lines into the group where they are few, else reads them now."""
         piece = direct_piece(taking)
         if piece is None:
-            self._read_staged(taking, reading)
+            pieces = staged_pieces(taking, self.reader.staging)
+            piece, second = next(pieces, None), next(pieces, None)
+            if piece and second:
+                self._read_staged(chain([piece, second], pieces), taking, reading)
+                known.add(taking)
+                return
+        if piece is None or not piece.line_count:
+            self._done(taking)
             return
-        if self.group.reading is not reading or self.group.byte_count + taking.to_byte > GROUP_BYTES:
+        known.add(taking)
+        if not self.group.has_room(reading, taking.to_byte - taking.from_byte):
             self._read_group()
             self.group = _Group(reading)
         self.group.pieces.append(piece)
-        self.group.byte_count += taking.to_byte
+        self.group.byte_count += taking.to_byte - taking.from_byte
 
     def _read_group(self) -> None:
-        """The logs of the group in place, in one go; where that cannot be trusted, each by itself, from a copy."""
         group, self.group = self.group, _Group()
-        if group.reading is None or not group.pieces:
-            return
-        takings = {piece.taking.content_id: piece.taking for piece in group.pieces}
+        if group.reading and group.pieces:
+            self._read_pieces(group.reading, group.pieces)
+
+    def _read_pieces(self, reading: Reading, pieces: list[Piece]) -> None:
+        """The pieces in one go; where that cannot be trusted each half by itself, and at last each log by itself."""
+        takings = {piece.taking.content_id: piece.taking for piece in pieces}
         try:
             with self._attempt(*takings.values()):
-                for batch in self.reader.read_fast(group.pieces, group.reading.columns):
-                    self._take(group.reading, batch, takings)
-                if any(taking.file.has_changed() for taking in takings.values()):
+                for batch in self.reader.read_fast(pieces, reading.columns):
+                    self._take(reading, batch, takings)
+                if any(piece.path == piece.taking.file.path and piece.taking.file.has_changed() for piece in pieces):
                     raise Unclean
         except (Unclean, *DAMAGED):
-            for taking in takings.values():
-                with self._naming_damage(taking.file):
-                    self._read_staged(taking, group.reading)
+            if len(pieces) > 1:
+                middle = len(pieces) // 2
+                self._read_pieces(reading, pieces[:middle])
+                self._read_pieces(reading, pieces[middle:])
+            else:
+                self._read_alone(reading, pieces[0])
             return
-        for taking in takings.values():
-            self._done(taking)
+        for piece in pieces:
+            self._done(piece.taking)
+            if piece.path != piece.taking.file.path:
+                piece.path.unlink()
 
-    def _read_staged(self, taking: Taking, reading: Reading) -> None:
-        taking.line_count = 0
+    def _read_alone(self, reading: Reading, piece: Piece) -> None:
+        """One log that the fast path gave up on, from a copy that cannot change meanwhile."""
+        taking = piece.taking
+        with self._naming_damage(taking.file):
+            pieces = iter([piece])
+            if piece.path == taking.file.path:
+                taking.line_count = 0
+                pieces = staged_pieces(taking, self.reader.staging)
+            self._read_staged(pieces, taking, reading)
+
+    def _read_staged(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> None:
         with self._attempt(taking):
-            for piece in staged_pieces(taking, self.reader.staging):
+            for piece in pieces:
                 try:
                     batches = list(self.reader.read_fast([piece], reading.columns))
                 except Unclean:
@@ -163,27 +189,6 @@ class Intake:
                     self._take(reading, batch, {taking.content_id: taking})
                 piece.path.unlink()
         self._done(taking)
-
-    def _read_document(self, taking: Taking, reading: Reading, layout: str, lines: Path | None) -> None:
-        """Files that are read whole; rows taken before are passed over, so a CSV that grew brings the rest."""
-        whole_file(taking)
-        if taking.to_byte == taking.from_byte:
-            self._done(taking)
-            return
-        with self._attempt(taking):
-            for batch in self._document_batches(taking, reading, layout, lines):
-                self._take(reading, batch, {taking.content_id: taking})
-        self._done(taking)
-
-    def _document_batches(self, taking: Taking, reading: Reading, layout: str, lines: Path | None) -> Iterator[Read]:
-        if lines is None:
-            read = csv_batches if layout == "csv" else self.reader.parquet_batches
-            yield from read(taking, reading.columns)
-            return
-        taking.line_count = count_lines(lines)
-        piece = Piece(lines, taking, 0, taking.line_count)
-        yield from self.reader.read_exactly([piece], reading.columns)
-        lines.unlink()
 
     def _take(self, reading: Reading, batch: Read, takings: dict[int, Taking]) -> None:
         reading.take(batch, takings)
@@ -207,21 +212,14 @@ class Intake:
         try:
             yield
         except DAMAGED as error:
-            self.report.unreadable.append((file.path, _why(error)))
+            if refuses_writing(error):
+                raise  # not of the log, but of the disk that it is staged on
+            self.report.unreadable.append((file.path, why(error)))
             self._advance(file.size, 0)
 
     def _advance(self, byte_count: int, line_count: int) -> None:
         self.lines_shown += line_count
         self.advance(byte_count, line_count)
-
-    def _objects_as_lines(self, file: LogFile, layout: str) -> Path:
-        path = file.path
-        if compression(path) != "none":
-            path = self.reader.staging / f"decompressed-{self.next_content_id}.json"
-            with open_bytes(file.path) as source, path.open("wb") as target:
-                while chunk := source.read(CHUNK_BYTES):
-                    target.write(chunk)
-        return self.reader.objects_as_lines(path, layout)
 
     def _done(self, taking: Taking) -> None:
         if taking.line_count:
@@ -233,7 +231,12 @@ class Intake:
         self._advance(taking.file.size, 0)
 
 
-def _why(error: Exception) -> str:
+def _has_line(file: LogFile) -> bool:
+    with open_bytes(file.path) as stream:
+        return b"\n" in stream.read(sniff.LOOK_BYTES)
+
+
+def why(error: Exception) -> str:
     """Why a file could not be read, without citing what it holds (a parser's message may)."""
     if isinstance(error, DAMAGED_BYTES):
         return "cut short or damaged; it is read when it is whole"

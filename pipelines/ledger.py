@@ -8,31 +8,35 @@ leaves is not in the manifest, and the next run removes it before it writes. Rea
 import fcntl
 import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import duckdb
-import polars as pl
 import xxhash
 
+from pipelines import assembly
 from pipelines.draft import KINDS, Draft, DraftFile
-from pipelines.log_files import as_glob
-from pipelines.manifest import Manifest, assert_balance, now, record_taking
+from pipelines.log_files import OWN_FOLDERS, shown
+from pipelines.manifest import Manifest, ReadingDigest, assert_balance, now, record_taking
 from pipelines.new_lines import Taking
-from pipelines.settings import LedgerBusy, UserError
+from pipelines.settings import LedgerBusy, StorageTrouble, UserError
 
-DUPLICATES_AT_ONCE = 200_000
-KEPT_VERSIONS, KEPT_SECONDS = 14, 7 * 86400
-ADDRESS = ["content_id", "line_number", "part"]
+KEPT_VERSIONS, KEPT = 14, timedelta(days=7)
 
 
 class Ledger:
     def __init__(self, data: Path) -> None:
         self.data = data
-        self.manifest = Manifest(data / "manifest.sqlite")
         self.staging = data / "staging"
+        path = data / "manifest.sqlite"
+        is_new = not path.exists()
+        if is_new:
+            _refuse_what_is_not_ours(data)
+        self.manifest = Manifest(path)
+        if is_new:
+            _fsync(data)
         self._recover()
 
     def _recover(self) -> None:
@@ -52,45 +56,27 @@ class Ledger:
                 )
 
     def paths(self, kind: str) -> list[str]:
-        return [str(self.data / path) for path in self.manifest.live_files(kind)]
+        return [str(self.data / row["path"]) for row in self.manifest.live_files(kind)]
 
     def settle_with_ledger(self, draft: Draft) -> list[str]:
-        """Resolves calls that the draft tells of twice, or that the ledger already has.
+        """Resolves calls that the draft tells of twice, or that the ledger already has, and gathers small pieces.
 
         Returns the ledger's files (below the data folder) that the draft replaces, because a row in them is superseded.
         """
         draft.flush()
-        staged = [file for file in draft.files if file.kind == "ledger"]
-        if not staged:
-            return []
-        live = self.manifest.live_files("ledger")
-        paths = {str(file.path): file for file in staged} | {str(self.data / path): path for path in live}
-        with duckdb.connect() as connection:
-            connection.execute("set memory_limit = '600MB'; set enable_progress_bar = false")
-            connection.execute(f"set temp_directory = '{str(self.staging).replace(chr(39), chr(39) * 2)}'")
-            staged_paths, live_paths = [str(file.path) for file in staged], self.paths("ledger")
-            losers = _losers(connection, staged_paths, live_paths, draft.settle, self.staging)
-            touched = _files_with(connection, list(paths), losers) if losers else []
-        replaced = []
-        for path in touched:
-            file = paths[path]
-            rest = pl.scan_parquet(path, glob=False).join(pl.scan_parquet(losers, glob=False), on=ADDRESS, how="anti")
-            rest = rest.collect()
-            if isinstance(file, DraftFile):
-                draft.files.remove(file)
-            else:
-                replaced.append(file)
-            if rest.height:
-                draft.write("ledger", rest)
-        return replaced
+        live = [
+            DraftFile(self.data / row["path"], "ledger", row["day"], row["row_count"])
+            for row in self.manifest.live_files("ledger")
+        ]
+        return [str(path.relative_to(self.data)) for path in assembly.assemble(draft, live)]
 
-    def commit(self, draft: Draft, replaced: list[str], takings: list[Taking]) -> int:
+    def commit(self, draft: Draft, replaced: list[str], takings: list[Taking], digest_of: ReadingDigest) -> int:
         """Makes the draft and what was taken of each log file part of the ledger. Returns the new version."""
         version = self.manifest.version() + 1
         placed = [self._place(file, version, number) for number, file in enumerate(draft.files)]
-        for folder in sorted({(self.data / path).parent for path, _, _ in placed}):
+        folders = {folder for path, _, _ in placed for folder in (self.data / path).parents}
+        for folder in sorted(folders - set(self.data.parents), reverse=True):
             _fsync(folder)
-            _fsync(folder.parent)
         with self.manifest.transaction() as connection:
             connection.execute("insert into version values (?, ?)", (version, now()))
             connection.executemany(
@@ -102,34 +88,53 @@ class Ledger:
             )
             connection.executemany("update file set removed = ? where path = ?", [(version, path) for path in replaced])
             for taking in takings:
-                record_taking(connection, taking, version)
+                record_taking(connection, taking, version, digest_of)
             assert_balance(connection)
         return version
 
     def _place(self, file: DraftFile, version: int, number: int) -> tuple[str, DraftFile, str]:
-        digest = xxhash.xxh3_128(file.path.read_bytes()).hexdigest()
         folder = self.data / file.kind / (f"day={file.day}" if file.kind == "ledger" else "")
         folder.mkdir(parents=True, exist_ok=True)
         final = folder / f"v{version}-{number}.parquet"
+        digest = _digest(file.path)
         _fsync(file.path)
         os.rename(file.path, final)
         return str(final.relative_to(self.data)), file, digest
 
     def row_count(self, paths: list[str]) -> int:
-        marks = ", ".join("?" * len(paths))
-        return self.manifest.one(f"select coalesce(sum(row_count), 0) from file where path in ({marks})", *paths)
+        """Calls in those of the ledger's live files."""
+        counts = {row["path"]: row["row_count"] for row in self.manifest.live_files("ledger")}
+        return sum(counts.get(path, 0) for path in paths)
 
-    def remove_old(self) -> None:
-        """Removes what no recent version needs. A reader that still has an old catalogue open keeps a week for it."""
-        limit = time.time() - KEPT_SECONDS
-        catalogues = sorted((self.data / "catalog").glob("*.duckdb"), key=_changed_at)
+    def new_catalogue(self) -> Path:
+        """A path that no catalogue ever had: a reader may have the one before it open, published or not recorded."""
+        folder = self.data / "catalog"
+        make_folder(folder)
+        built = [row["catalogue"] for row in self.manifest.rows("select catalogue from build")]
+        numbers = [_number(name) for name in built + os.listdir(folder)]
+        return folder / f"warehouse-{max(numbers, default=0) + 1}.duckdb"
+
+    def remove_old(self, at: datetime | None = None) -> None:
+        """Removes what no recent version needs. A reader that still has an old catalogue open keeps a week for it,
+        from when the next one was published."""
+        limit = ((at or datetime.now(UTC)) - KEPT).isoformat()
+        builds = self.manifest.rows("select catalogue, version, at from build order by id")
+        catalogues = sorted((self.data / "catalog").glob("warehouse-*.duckdb"), key=lambda path: _number(path.name))
         for path in catalogues[:-KEPT_VERSIONS]:
-            if _changed_at(path) < limit:
+            later = [build["at"] for build in builds if _number(build["catalogue"]) > _number(path.name)]
+            if later and later[0] < limit:
                 path.unlink()
-        rows = self.manifest.rows("select path from file where removed <= ?", self.manifest.version() - KEPT_VERSIONS)
-        for path in (self.data / row["path"] for row in rows):
-            if path.exists() and _changed_at(path) < limit:
-                path.unlink()
+        removed = self.manifest.rows(
+            # a file is in catalogues until one is published that is made without it
+            "select path, (select min(at) from build where build.version >= file.removed) as gone_at "
+            "from file where removed <= ?",
+            self.manifest.version() - KEPT_VERSIONS,
+        )
+        gone = [row["path"] for row in removed if row["gone_at"] and row["gone_at"] < limit]
+        for path in gone:
+            (self.data / path).unlink(missing_ok=True)
+        with self.manifest.transaction() as connection:
+            connection.executemany("delete from file where path = ?", [(path,) for path in gone])
 
     def close(self) -> None:
         shutil.rmtree(self.staging, ignore_errors=True)
@@ -139,82 +144,72 @@ class Ledger:
 @contextmanager
 def opened(data: Path) -> Iterator[Ledger]:
     """The ledger in folder `data`, made where it is missing, under its lock. Raises LedgerBusy or UserError."""
+    if shown(data.absolute()) != str(data.absolute()):
+        raise UserError(f"{shown(data.absolute())}: this path is not UTF-8; choose another --data folder")
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_folder(data)
         lock = (data / ".lock").open("w")
     except OSError as error:
         raise UserError(f"{data}: cannot be written ({error.strerror}); choose another --data folder") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise LedgerBusy(
-            f"{data}: another tokenspread run is writing here; wait for it, or use another --data"
-        ) from None
     with lock:
-        ledger = Ledger(data.resolve())
         try:
-            yield ledger
-        finally:
-            ledger.close()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            fix = "wait for it, or use another --data"
+            raise LedgerBusy(f"{data}: another tokenspread run is writing here; {fix}") from None
+        with _naming_trouble(data):
+            ledger = Ledger(data.resolve())
+            try:
+                yield ledger
+            finally:
+                ledger.close()
 
 
-def _losers(
-    connection: duckdb.DuckDBPyConnection,
-    staged: list[str],
-    live: list[str],
-    settle: Callable[[pl.DataFrame], pl.DataFrame],
-    folder: Path,
-) -> Path | None:
-    """A Parquet file with the address of each row whose call is told better elsewhere; None where there is none.
-
-    The hash tables are built on the staged keys, and the ledger is streamed against them: no index is kept.
-    """
-    connection.execute(
-        "create temp table again as select key_hi, key_lo from read_parquet(?) group by all having count(*) > 1",
-        [_globs(staged)],
-    )
-    if live:
-        connection.execute(
-            "insert into again select key_hi, key_lo from read_parquet(?) semi join "
-            "(select key_hi, key_lo from read_parquet(?)) using (key_hi, key_lo)",
-            [_globs(live), _globs(staged)],
-        )
-    (count,) = connection.execute("select count(*) from again").fetchall()[0]
-    if not count:
-        return None
-    buckets = count // DUPLICATES_AT_ONCE + 1
-    path = folder / "losers.parquet"
-    parts = []
-    for bucket in range(buckets):
-        rows = pl.DataFrame(
-            connection.sql(
-                "select * from read_parquet(?) semi join again using (key_hi, key_lo) where key_lo % ? = ?",
-                params=[_globs(staged + live), buckets, bucket],
-            )
-        )
-        parts.append(rows.join(settle(rows), on=ADDRESS, how="anti").select(ADDRESS))
-    pl.concat(parts).write_parquet(path)
-    return path
+@contextmanager
+def _naming_trouble(data: Path) -> Iterator[None]:
+    """What the disk refuses is told as the user's to mend; every other error is passed on as it is."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (OSError, sqlite3.OperationalError, *assembly.ERRORS) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        if not why or not (isinstance(error, OSError | sqlite3.Error) or assembly.is_of_disk(error)):
+            raise
+        place = error.filename if isinstance(error, OSError) and error.filename else data
+        raise StorageTrouble(
+            f"{place}: {why.splitlines()[0]}; make room or mend that, then run again (the ledger is as it was last "
+            "committed), or choose another --data folder"
+        ) from error
 
 
-def _files_with(connection: duckdb.DuckDBPyConnection, paths: list[str], losers: Path) -> list[str]:
-    rows = connection.execute(
-        "select distinct filename "
-        "from (select filename, content_id, line_number, part from read_parquet(?, filename = true)) "
-        "semi join (select * from read_parquet(?)) using (content_id, line_number, part)",
-        [_globs(paths), _globs([str(losers)])],
-    ).fetchall()
-    return sorted(name for (name,) in rows)
+def make_folder(path: Path) -> None:
+    """A folder, and those around it, that a power failure does not take back."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        _fsync(folder.parent)
 
 
-def _globs(paths: list[str]) -> list[str]:
-    return [as_glob(path) for path in paths]
+def _refuse_what_is_not_ours(data: Path) -> None:
+    """A folder in use for something else: its `staging` would be emptied."""
+    for name in OWN_FOLDERS:
+        if name != "prefect" and (data / name).exists():
+            raise UserError(f"{data}: has a {name!r} that tokenspread did not make; choose another --data folder")
 
 
-def _changed_at(path: Path) -> float:
-    """When the directory entry came to be: a rename or the change of mode at publication, not the content."""
-    return path.stat().st_ctime
+def _number(name: str) -> int:
+    """Of a catalogue's file name, whatever follows its number."""
+    digits = name.removeprefix("warehouse-").partition(".")[0]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _digest(path: Path) -> str:
+    hasher = xxhash.xxh3_128()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
+    return hasher.hexdigest()
 
 
 def _size(path: Path) -> int | None:

@@ -1,19 +1,23 @@
 """Which log files there are, and how to open each: plain, gzip or zstd, told by its first bytes, never by its name."""
 
+import errno
 import glob
 import gzip
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import zstandard
-
-from pipelines.settings import UserError
+from pipelines.settings import Settings, UserError
+from pipelines.zstd import ZstdStream
 
 GZIP, ZSTD, PARQUET, BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"\xef\xbb\xbf"
+DATA_FOLDER_HAS = (".lock", "manifest.sqlite")
+# what stands in a data folder and is no log, also where a user keeps logs in the same folder
+OWN_FOLDERS = ("catalog", "ledger", "outcomes", "prefect", "quarantine", "staging")
+OWN = (*DATA_FOLDER_HAS, "manifest.sqlite-shm", "manifest.sqlite-wal", "warehouse.duckdb", *OWN_FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,11 @@ class LogFile:
     size: int
     modified_ns: int
     changed_ns: int
+    staged: Path | None = None  # its records as lines, where its own layout is another
+
+    @property
+    def source(self) -> Path:
+        return self.staged or self.path
 
     @property
     def state(self) -> tuple[int, ...]:
@@ -36,55 +45,134 @@ class LogFile:
         return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns) != self.state
 
 
-def find(patterns: Iterable[str], excluded: Iterable[Path] = ()) -> list[LogFile]:
+@dataclass
+class Found:
+    files: list[LogFile] = field(default_factory=list)
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)  # what cannot be looked at, and why
+
+
+def given(settings: Settings) -> dict[str, Found]:
+    """What the settings name, by kind. A file is read as one kind: what is given for outcomes, revenue or prices is no
+    log. Raises UserError."""
+    outcomes = find([str(path) for path in settings.outcomes])
+    others = [path for path in (settings.revenue, settings.prices) if path]
+    logs = find(settings.logs, excluded=[*others, *(file.path for file in outcomes.files)])
+    logs.unreadable = [trouble for trouble in logs.unreadable if trouble not in outcomes.unreadable]
+    return {"calls": logs, "outcomes": outcomes}
+
+
+def find(patterns: Iterable[str], excluded: Iterable[Path] = ()) -> Found:
     """The regular files that `patterns` (files, folders, globs) name, each once, in the order of their paths.
 
-    Raises UserError for a pattern that names nothing.
+    What tokenspread keeps in a data folder is no log, and a data folder below a named folder is passed over. Raises
+    UserError for a pattern that names nothing, and for a named file that cannot be looked at.
     """
-    left_out = {Path(path).resolve() for path in excluded}
-    found: dict[Path, LogFile] = {}
+    left_out = {os.path.realpath(path) for path in excluded}
+    found: dict[str, LogFile] = {}
+    troubles: dict[str, str] = {}
     for pattern in patterns:
-        for path, is_named in _expand(pattern):
-            real = path.resolve()
+        for path, is_named in _expand(pattern, troubles):
+            real = os.path.realpath(path)
             if real in left_out or (real in found and not is_named):
                 continue
-            info = os.stat(real)
-            if stat.S_ISREG(info.st_mode):
-                found[real] = LogFile(
-                    real, is_named, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
-                )
+            try:
+                file = _looked_at(real, is_named)
+            except OSError as error:
+                _complain(troubles, path, error.strerror or "cannot be read", is_named)
+                continue
+            if file is not None:
+                found[real] = file
             elif is_named:
-                raise UserError(f"{path}: not a regular file; name a file, a folder or a glob of log files")
-    return [found[path] for path in sorted(found)]
+                raise UserError(
+                    f"{shown(path)}: not a log but a device, or a file of tokenspread's own; "
+                    "name a file, a folder or a glob of log files"
+                )
+    unreadable = [(Path(shown(path)), why) for path, why in sorted(troubles.items())]
+    return Found([found[real] for real in sorted(found)], unreadable)
 
 
-def _expand(pattern: str) -> Iterator[tuple[Path, bool]]:
-    path = Path(pattern).expanduser()
-    if path.is_dir():
-        yield from ((inner, False) for inner in _walk(path))
-    elif path.exists():
+def _looked_at(real: str, is_named: bool) -> LogFile | None:
+    """None for what is no regular file, and for tokenspread's own. Raises OSError."""
+    info = os.stat(real)
+    if not stat.S_ISREG(info.st_mode) or _is_own(real):
+        return None
+    if shown(real) != real:
+        raise OSError(errno.EILSEQ, "its path is not UTF-8; rename it")
+    return LogFile(Path(real), is_named, info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+
+
+def _complain(troubles: dict[str, str], path: str, why: str, is_named: bool) -> None:
+    why = why[:1].lower() + why[1:]
+    if is_named:
+        raise UserError(f"{shown(path)}: cannot be read ({why}); check the path")
+    troubles[path] = why
+
+
+def shown(path: str | Path) -> str:
+    """The path as text that can be printed and stored, also where its bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+
+
+def _expand(pattern: str, troubles: dict[str, str]) -> Iterator[tuple[str, bool]]:
+    """(path, whether the user named it) of each file; what is found by a glob or in a folder is not named."""
+    path = os.path.expanduser(pattern)
+    if os.path.isdir(path):
+        yield from ((inner, False) for inner in _walk(path, troubles, is_named=True))
+    elif _exists(path):
         yield path, True
     else:
-        matches = sorted(glob.glob(str(path), recursive=True))
+        matches = [] if "\0" in path else sorted(glob.glob(path, recursive=True))
         if not matches:
-            raise UserError(f"{pattern}: no such file or folder, and no file matches it as a glob; check the path")
+            raise UserError(
+                f"{shown(pattern)}: no such file or folder, and no file matches it as a glob; check the path"
+            )
         for match in matches:
             if os.path.isdir(match):
-                yield from ((inner, False) for inner in _walk(Path(match)))
+                yield from ((inner, False) for inner in _walk(match, troubles))
             else:
-                yield Path(match), True
+                yield match, False
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder`; hidden entries and folders behind links are passed over (a link loop must end)."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda e: e.name):
-            if entry.name.startswith("."):
-                continue
+def _exists(path: str) -> bool:
+    """Whether there is something of this name, be it one that cannot be looked at."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _walk(folder: str, troubles: dict[str, str], is_named: bool = False) -> Iterator[str]:
+    """Files below `folder`. Hidden entries, data folders and folders behind links are passed over (a link loop must
+    end)."""
+    folders = [folder]
+    while folders:
+        inside = folders.pop()
+        try:
+            with os.scandir(inside) as entries:
+                visible = [entry for entry in entries if not entry.name.startswith(".")]
+        except OSError as error:
+            _complain(troubles, inside, error.strerror or "cannot be read", is_named and inside == folder)
+            continue
+        if inside != folder and is_data_folder(inside):
+            continue
+        for entry in visible:
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path))
-            elif entry.is_file():
-                yield Path(entry.path)
+                folders.append(entry.path)
+            elif not os.path.isdir(entry.path):
+                yield entry.path
+
+
+def is_data_folder(folder: str | Path) -> bool:
+    return all(os.path.lexists(os.path.join(folder, name)) for name in DATA_FOLDER_HAS)
+
+
+def _is_own(real: str) -> bool:
+    """Whether the file is one of those that tokenspread keeps in a data folder."""
+    inner = Path(real)
+    return any(inner.name in OWN and is_data_folder(inner.parent) for inner in (inner, *inner.parents))
 
 
 def compression(path: Path) -> str:
@@ -96,15 +184,19 @@ def compression(path: Path) -> str:
 
 def open_bytes(path: Path) -> BinaryIO:
     """The decompressed bytes of `path` as a stream. gzip's check sum is verified when its end is reached (EOFError,
-    gzip.BadGzipFile or zlib.error tell of damage; zstandard.ZstdError of a damaged zstd file)."""
+    gzip.BadGzipFile or zlib.error tell of damage; EOFError or zstandard.ZstdError of a zstd file's)."""
     kind = compression(path)
     if kind == "gzip":
         return gzip.open(path, "rb")  # type: ignore[return-value]
     if kind == "zstd":
-        return zstandard.ZstdDecompressor().stream_reader(  # type: ignore[return-value]
-            path.open("rb"), read_across_frames=True, closefd=True
-        )
+        return ZstdStream(path)  # type: ignore[return-value]
     return path.open("rb", buffering=0)  # type: ignore[return-value]
+
+
+def refuses_writing(error: Exception) -> bool:
+    """Whether the error, of Python or of a library that cites the system, tells of a disk that takes nothing more."""
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+    return getattr(error, "errno", None) in numbers or any(os.strerror(number) in str(error) for number in numbers)
 
 
 def as_glob(path: Path | str) -> str:

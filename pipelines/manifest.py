@@ -14,42 +14,59 @@ from pipelines.new_lines import Known, Prefix, Taking
 from pipelines.settings import UserError
 from transforms import schemas
 
+SCHEMA_NUMBER = 1  # told by SQLite's user_version
 SCHEMA = """
-create table if not exists version (id integer primary key, at text);
-create table if not exists run (
+create table version (id integer primary key, at text);
+create table run (
     run_id integer primary key, kind text, started_at text, ended_at text, status text, version integer,
     price_book_hash text, line_count integer, call_count integer);
-create table if not exists file (
+create table file (
     path text primary key, kind text, day text, row_count integer, byte_count integer, hash text,
     added integer, removed integer);
-create table if not exists content (
-    content_id integer primary key, kind text, shape text, path text, head_length integer, head_hash text,
-    line_count integer, call_line_count integer, other_line_count integer, blank_line_count integer,
-    quarantined_line_count integer, byte_count integer, first_seen_at text, last_taken_at text);
-create table if not exists segment (
+create table content (
+    content_id integer primary key, kind text, shape text, reading_digest text, path text,
+    head_length integer, head_hash text, line_count integer, call_line_count integer, other_line_count integer,
+    blank_line_count integer, quarantined_line_count integer, byte_count integer,
+    first_seen_at text, last_taken_at text);
+create table segment (
     content_id integer, from_byte integer, to_byte integer, line_count integer, prefix_hash text, is_open integer,
     version integer, primary key (content_id, to_byte));
-create table if not exists seen (path text primary key, state text, scanned_ns integer);
-create table if not exists price_row (row text);
-create table if not exists build (id integer primary key, inputs text, catalogue text, at text);
-create table if not exists input (kind text primary key, name text, content blob, hash text, at text);
+create table seen (path text, kind text, state text, scanned_ns integer, primary key (path, kind));
+create table price_row (row text);
+create table build (id integer primary key, inputs text, catalogue text, version integer, at text);
+create table input (kind text primary key, name text, content blob, hash text, at text);
 """
+
+ReadingDigest = Callable[[str, str], str]  # of a kind and a shape, see Settings.reading_digest
 
 
 class Manifest:
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(path, isolation_level=None)
         self.connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
-            self.connection.execute(f"pragma {pragma}")
         try:
-            if self.connection.execute("pragma quick_check").fetchone()[0] != "ok":
+            for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
+                self.connection.execute(f"pragma {pragma}")
+            if self.one("pragma quick_check") != "ok":
                 raise sqlite3.DatabaseError("quick_check")
+        except sqlite3.OperationalError:
+            raise  # of the disk, not of what is on it
         except sqlite3.DatabaseError:
             raise UserError(
                 f"{path}: the manifest is damaged; restore it from a backup, or start a new --data folder"
             ) from None
-        self.connection.executescript(SCHEMA)
+        self._make_tables(path)
+
+    def _make_tables(self, path: Path) -> None:
+        number = self.one("pragma user_version")
+        if number == SCHEMA_NUMBER:
+            return
+        if number or self.one("select count(*) from sqlite_master"):
+            raise UserError(f"{path}: of another version of tokenspread; read the logs into a new --data folder")
+        with self.transaction() as connection:
+            for statement in SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"pragma user_version = {SCHEMA_NUMBER}")
 
     def close(self) -> None:
         self.connection.close()
@@ -59,10 +76,11 @@ class Manifest:
         self.connection.execute("begin immediate")
         try:
             yield self.connection
+            self.connection.execute("commit")
         except BaseException:
-            self.connection.execute("rollback")
+            if self.connection.in_transaction:  # SQLite may have rolled back by itself, when the disk is full
+                self.connection.execute("rollback")
             raise
-        self.connection.execute("commit")
 
     def one(self, query: str, *parameters: Any) -> Any:
         row = self.connection.execute(query, parameters).fetchone()
@@ -84,7 +102,10 @@ class Manifest:
 
     def record_build(self, inputs: str, catalogue: str) -> None:
         with self.transaction() as connection:
-            connection.execute("insert into build (inputs, catalogue, at) values (?, ?, ?)", (inputs, catalogue, now()))
+            connection.execute(
+                "insert into build (inputs, catalogue, version, at) values (?, ?, ?, ?)",
+                (inputs, catalogue, self.version(), now()),
+            )
 
     def version(self) -> int:
         return self.one("select coalesce(max(id), 0) from version")
@@ -92,10 +113,10 @@ class Manifest:
     def next_content_id(self) -> int:
         return self.one("select coalesce(max(content_id), 0) + 1 from content")
 
-    def live_files(self, kind: str) -> list[str]:
-        """Paths below the data folder of the files that the current version is made of."""
-        query = "select path from file where kind = ? and removed is null order by path"
-        return [row["path"] for row in self.rows(query, kind)]
+    def live_files(self, kind: str) -> list[dict[str, Any]]:
+        """The files that the current version is made of: path (below the data folder), day and row_count of each."""
+        query = "select path, day, row_count from file where kind = ? and removed is null order by path"
+        return self.rows(query, kind)
 
     def known(self, kind: str) -> Known:
         """Every prefix that was taken of a content of this kind, to recognise files by."""
@@ -124,18 +145,29 @@ class Manifest:
             ]
         )
 
-    def is_unchanged(self, file: LogFile) -> bool:
-        """Whether the file is as it was when last looked at. A file that was written in the two seconds before it was
-        looked at may have changed since without a trace (as git holds it), so it is looked at again."""
-        row = self.connection.execute("select state, scanned_ns from seen where path = ?", (str(file.path),)).fetchone()
-        return row is not None and row["state"] == str(file.state) and row["scanned_ns"] - file.modified_ns > 2 * 10**9
+    def changed(self, kind: str, files: list[LogFile]) -> list[LogFile]:
+        """Those that are not as they were when last read as `kind`. A file that was written in the two seconds before
+        it was looked at may have changed since without a trace (as git holds it), so it is looked at again."""
+        seen = {row["path"]: row for row in self.rows("select * from seen where kind = ?", kind)}
 
-    def remember(self, files: list[LogFile], scanned_ns: int) -> None:
+        def is_unchanged(file: LogFile) -> bool:
+            row = seen.get(str(file.path))
+            return bool(row and row["state"] == str(file.state) and row["scanned_ns"] - file.modified_ns > 2 * 10**9)
+
+        return [file for file in files if not is_unchanged(file)]
+
+    def remember(self, kind: str, files: list[LogFile], scanned_ns: int) -> None:
         with self.transaction() as connection:
             connection.executemany(
-                "insert or replace into seen values (?, ?, ?)",
-                [(str(file.path), str(file.state), scanned_ns) for file in files],
+                "insert or replace into seen values (?, ?, ?, ?)",
+                [(str(file.path), kind, str(file.state), scanned_ns) for file in files],
             )
+
+    def read_otherwise(self, kind: str, files: list[LogFile], digest_of: ReadingDigest) -> list[Path]:
+        """Those of which lines were taken under other mappings or rules of attribution than now."""
+        rows = self.rows("select path, shape, reading_digest from content where kind = ?", kind)
+        stale = {row["path"] for row in rows if row["reading_digest"] != digest_of(kind, row["shape"])}
+        return [file.path for file in files if str(file.path) in stale]
 
     @contextmanager
     def run(self, kind: str) -> Iterator[Callable[..., None]]:
@@ -160,15 +192,15 @@ class Manifest:
             connection.execute(f"update run set {sets} where run_id = ?", (*values.values(), run_id))
 
 
-def record_taking(connection: sqlite3.Connection, taking: Taking, version: int) -> None:
+def record_taking(connection: sqlite3.Connection, taking: Taking, version: int, digest_of: ReadingDigest) -> None:
     counts, at = taking.counts, now()
     names = ("line_count", "call_line_count", "other_line_count", "blank_line_count", "quarantined_line_count")
     values = [taking.line_count, *(counts.get(name, 0) for name in names[1:])]
     if taking.is_new:
         connection.execute(
-            f"insert into content values (?, ?, ?, ?, ?, ?, {', '.join('?' * len(names))}, ?, ?, ?)",
-            (taking.content_id, taking.kind, taking.shape, str(taking.file.path), taking.head_length, taking.head_hash,
-             *values, taking.to_byte, at, at),
+            f"insert into content values (?, ?, ?, ?, ?, ?, ?, {', '.join('?' * len(names))}, ?, ?, ?)",
+            (taking.content_id, taking.kind, taking.shape, digest_of(taking.kind, taking.shape), str(taking.file.path),
+             taking.head_length, taking.head_hash, *values, taking.to_byte, at, at),
         )  # fmt: skip
     else:
         sets = ", ".join(f"{name} = {name} + ?" for name in names)

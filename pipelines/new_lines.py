@@ -3,7 +3,7 @@
 A copy, a rotation and a gzip of a known file bring nothing; a file that grew brings what it grew by.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -52,13 +52,32 @@ class Taking:
 
 
 class Known:
-    """What the ledger has of every content, to recognise files by."""
+    """What is taken of every content, to recognise files by: the ledger's, and what this run has taken so far."""
 
     def __init__(self, prefixes: list[tuple[int, str, Prefix]]) -> None:
         self._by_head: dict[tuple[int, str], list[Prefix]] = {}
+        self._heads: dict[int, tuple[int, str]] = {}  # by content
+        self._head_lengths: list[int] = []
         for head_length, head_hash, prefix in prefixes:
-            self._by_head.setdefault((head_length, head_hash), []).append(prefix)
-        self._head_lengths = sorted({length for length, _ in self._by_head})
+            self._add((head_length, head_hash), prefix)
+
+    def _add(self, head: tuple[int, str], prefix: Prefix) -> None:
+        self._by_head.setdefault(head, []).append(prefix)
+        self._heads[prefix.content_id] = head
+        if head[0] not in self._head_lengths:
+            self._head_lengths.append(head[0])
+
+    def add(self, taking: Taking) -> None:
+        """What was just taken: a copy of it later in the same run brings nothing, and its content goes on from here."""
+        head = self._heads.get(taking.content_id, (taking.head_length, taking.head_hash))
+        self._by_head[head] = [
+            replace(prefix, is_latest=prefix.is_latest and prefix.content_id != taking.content_id)
+            for prefix in self._by_head.get(head, [])
+        ]
+        lines, path = taking.from_line + taking.line_count, str(taking.file.path)
+        self._add(
+            head, Prefix(taking.content_id, taking.to_byte, taking.prefix_hash, lines, taking.is_open, True, path)
+        )
 
     def candidates(self, head: bytes) -> list[Prefix]:
         """Prefixes that a file which starts with `head` may have, shortest first."""
@@ -73,7 +92,7 @@ def identify(file: LogFile, known: Known, next_content_id: int) -> Taking:
     A file that goes on where another, still present file ends is a copy: it gets a content of its own that starts
     there, or the original would no longer be known by its own prefix.
     """
-    with open_bytes(file.path) as stream:
+    with open_bytes(file.source) as stream:
         match = _longest_known_prefix(stream, known)
     if match is None:
         return Taking(file, next_content_id, True, 0, 0)

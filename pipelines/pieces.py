@@ -30,7 +30,7 @@ def direct_piece(taking: Taking) -> Piece | None:
 
     Only a new, plain file whose last line is complete can be read in place.
     """
-    path = taking.file.path
+    path = taking.file.source
     if taking.from_byte or compression(path) != "none":
         return None
     hasher, position, lines, line_bytes, last = xxhash.xxh3_128(), 0, 0, 0, b""
@@ -49,37 +49,20 @@ def direct_piece(taking: Taking) -> Piece | None:
             if (line_bytes + line_end if line_end >= 0 else line_bytes + size) > LINE_BYTES:
                 return None  # DuckDB would read lines up to twice that long, a gzip of the same log would not
             line_bytes = size - 1 - buffer.rfind(b"\n", 0, size) if line_end >= 0 else line_bytes + size
-    if last != b"\n" or position != taking.file.size:
+    if last != b"\n" or position != path.stat().st_size:
         return None
     taking.to_byte, taking.line_count, taking.prefix_hash = position, lines, hasher.hexdigest()
     return Piece(path, taking, 0, lines)
 
 
-def whole_file(taking: Taking) -> None:
-    """Marks the whole file as taken; for layouts that are read as one document."""
-    hasher, position, head = xxhash.xxh3_128(), 0, b""
-    with open_bytes(taking.file.path) as stream:
-        while chunk := stream.read(CHUNK_BYTES):
-            hasher.update(chunk)
-            head += chunk[: HEAD_BYTES - len(head)]
-            position += len(chunk)
-    taking.to_byte, taking.prefix_hash = position, hasher.hexdigest()
-    set_head(taking, head)
-
-
-def count_lines(path: Path) -> int:
-    with path.open("rb") as stream:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(CHUNK_BYTES), b""))
-
-
 def staged_pieces(taking: Taking, staging: Path) -> Iterator[Piece]:
     """The new lines of the file, copied into `staging` in pieces of whole lines; the caller removes each when read."""
-    with open_bytes(taking.file.path) as stream:
+    with open_bytes(taking.file.source) as stream:
         cutter = _Cutter(taking, staging)
         cutter.skip_to_start(stream)
         while chunk := stream.read(CHUNK_BYTES):
             yield from cutter.add(chunk)
-        yield from cutter.finish(is_sealed=compression(taking.file.path) != "none")
+        yield from cutter.finish()
 
 
 class _Cutter:
@@ -114,7 +97,7 @@ class _Cutter:
         if cut:
             self.hasher.update(chunk[:cut])
             self.hash_at_line_end = self.hasher.hexdigest()
-            self._add_lines(chunk[:cut].removeprefix(BOM) if self.line_end == 0 else chunk[:cut])
+            self._add_lines(chunk[:cut])
             self.line_end = self.position + cut
         self.hasher.update(chunk[cut:])
         self.position += len(chunk)
@@ -127,24 +110,24 @@ class _Cutter:
 
     def _add_lines(self, lines: bytes) -> None:
         lines, self.rest = self.rest + lines, b""
-        if self.is_skipping_long_line:
-            lines = TOO_LONG + lines[lines.index(b"\n") + 1 :]
-            self.is_skipping_long_line = False
-        if self.taking.starts_open:
-            first, lines = lines[: lines.index(b"\n") + 1], lines[lines.index(b"\n") + 1 :]
-            # the line that ended without a line feed has been read already; only its end arrives here
-            lines = lines if not first.strip() else first + lines
-            self.taking.starts_open = False
+        if self.line_end == 0:
+            lines = lines.removeprefix(BOM)
+        first, rest = lines[: lines.index(b"\n") + 1], lines[lines.index(b"\n") + 1 :]
+        if self.is_skipping_long_line or len(first) > LINE_BYTES:
+            self.is_skipping_long_line, lines = False, TOO_LONG + rest
+        elif self.taking.starts_open and first.strip() in (b"", b","):
+            lines = rest  # the end of a line that was read before it had one
+        self.taking.starts_open = False
         if lines:
             self.block.append(lines)
             self.block_bytes += len(lines)
             self.block_lines += lines.count(b"\n")
 
-    def finish(self, is_sealed: bool) -> Iterator[Piece]:
-        """The last piece. A last line without its line feed is taken when it is a whole JSON object, or when the file
-        cannot grow any more; else it waits for its other half."""
+    def finish(self) -> Iterator[Piece]:
+        """The last piece. A last line without its line feed is taken when it is a whole JSON object; else it waits for
+        its other half, in a packed file too: the log that it was packed from may have it."""
         tail = self.rest.removeprefix(BOM) if self.line_end == 0 else self.rest
-        if tail.strip() and (is_sealed or _is_whole_object(tail)):
+        if tail.strip() and _is_whole_object(tail):
             self.block.append(tail + b"\n")
             self.block_lines += 1
             self.line_end, self.hash_at_line_end = self.position, self.hasher.hexdigest()

@@ -1,15 +1,14 @@
-"""Records of a log, typed as text, only the fields that the shape declares: DuckDB's reader where it is provably right,
-else line by line.
+"""Records of a log, typed as text, only the fields that the shape declares, by DuckDB's reader and no other.
 
 The fast path is checked, not trusted: every field is read as text (DuckDB would turn 10.7 into 11 and true into 1),
-rows out must equal lines in, `ignore_errors` is never used (it invents rows). What fails takes the exact path.
+rows out must equal lines in, `ignore_errors` is never used (it invents rows). What fails takes the exact path, which
+asks the same reader about fewer lines at a time.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import nanoarrow
@@ -19,12 +18,11 @@ from nanoarrow._utils import NanoarrowException  # raised by streams, exported n
 from pipelines import records
 from pipelines.exact import Read, exact_lines
 from pipelines.log_files import as_glob
-from pipelines.new_lines import Taking
 from pipelines.pieces import LINE_BYTES, Piece
-from pipelines.sniff import RECORDS, records_of
 from transforms import schemas
 
 PARSER_ERRORS = (duckdb.Error,)  # what reading a Parquet file or a JSON document may raise
+REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException)  # what DuckDB says of text; not of memory or disk
 BLOCK_BYTES = 4 << 20  # what the exact path looks at together; smaller blocks keep one bad line from slowing the rest
 BATCH_ROWS = 50_000  # DuckDB gives fewer at a time, and each step of polars would cost more than its rows
 PARQUET_ROWS = 250_000
@@ -51,30 +49,27 @@ class Reader:
 
         Raises Unclean, perhaps after some batches, when the pieces must go through `read_exactly`.
         """
-        keys, position = _LineKeys(pieces), 0
+        keys, position, are_objects = _LineKeys(pieces), 0, False
         for frame in self._typed_rows([piece.path for piece in pieces], fields):
             if position + frame.height > keys.row_count or not keys.are_paths_right(frame, position):
                 raise Unclean
+            if not are_objects and _has_empty_row(frame, list(fields)):
+                are_objects = all(map(_are_objects, pieces))
+                if not are_objects:
+                    raise Unclean
             yield Read(frame.select(list(fields)).with_columns(keys.of_rows(position, frame.height)))
             position += frame.height
         if position != keys.row_count:
             raise Unclean
 
     def _typed_rows(self, paths: list[Path], fields: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-        columns, selected = records.duckdb_columns(fields)
-        many = len(paths) > 1
-        query = (
-            f"select {selected}{', filename' if many else ''} from read_json(?, format = 'newline_delimited', "
-            f"maximum_object_size = {LINE_BYTES}, filename = {str(many).lower()}, columns = {columns}) as line"
-        )
         try:
             # read as a stream: a whole result of a large log would not fit the memory that we promise
+            query = _query(fields, with_filename=len(paths) > 1)
             stream = nanoarrow.c_array_stream(self.connection.sql(query, params=[[as_glob(path) for path in paths]]))
             frames: list[pl.DataFrame] = []
             for batch in stream:
                 frames.append(pl.from_arrow(batch).struct.unnest())
-                if _has_empty_row(frames[-1], list(fields)):
-                    raise Unclean
                 if sum(frame.height for frame in frames) >= BATCH_ROWS:
                     yield pl.concat(frames)
                     frames = []
@@ -85,68 +80,78 @@ class Reader:
 
     def read_exactly(self, pieces: list[Piece], fields: Mapping[str, str]) -> Iterator[Read]:
         """LINES of `pieces`, what is not a record quarantined with its line and reason; fast where a block is clean."""
+        parser, is_clean = _BlockParser(self, fields), True
         for piece in pieces:
             content_id, line = piece.taking.content_id, piece.first_line
             for block in _blocks(piece.path):
                 count = block.count(b"\n")
-                clean = self._clean_block(block, fields)
-                if clean is None:
-                    yield exact_lines(block, content_id, line, fields)
+                rows = parser.rows_of(block) if is_clean else None  # after a bad block the next is likely to be bad too
+                if rows is None or (_has_empty_row(rows, list(fields)) and not _starts_with_objects(block)):
+                    exact = exact_lines(block, content_id, line, fields, parser)
+                    is_clean = exact.lines.height == count
+                    yield exact
                 else:
                     numbers = pl.int_range(line + 1, line + count + 1, dtype=pl.Int64).alias("line_number")
-                    yield Read(clean.with_columns(pl.lit(content_id, pl.Int64).alias("content_id"), numbers))
+                    yield Read(rows.with_columns(pl.lit(content_id, pl.Int64).alias("content_id"), numbers))
                 line += count
 
-    def _clean_block(self, block: bytes, fields: Mapping[str, str]) -> pl.DataFrame | None:
-        path = self.staging / "block.jsonl"
-        path.write_bytes(block)
-        try:
-            frame = pl.concat([schemas.empty(dict.fromkeys(fields, pl.String)), *self._typed_rows([path], fields)])
-        except Unclean:
-            return None
-        return frame if frame.height == block.count(b"\n") else None
-
-    def objects_as_lines(self, path: Path, layout: str) -> Path:
-        """A JSON array (`array`) or objects one after another (`unstructured`) as a staged file of one object a line.
-        JSON text holds raw line feeds only between tokens, so they may become spaces. Raises duckdb.Error."""
-        staged = self.staging / f"objects-{path.name}.jsonl"
-        self.connection.execute(
-            "copy (select replace(replace(json, chr(10), ' '), chr(13), ' ') "
-            f"from read_json_objects({_source(path)}, format = '{layout}', maximum_object_size = {LINE_BYTES})) "
-            f"to '{_quoted(staged)}' (format csv, header false, quote '', escape '', delimiter '\x1f')"
-        )
-        return staged
-
-    def parquet_records(self, path: Path) -> list[dict[str, Any]]:
-        """The first few rows, to recognise the shape by."""
-        query = f"select to_json(line)::varchar from read_parquet({_source(path)}) as line limit {RECORDS}"
-        return records_of([text.encode() for (text,) in self.connection.execute(query).fetchall()])
-
-    def parquet_batches(self, taking: Taking, fields: Mapping[str, str]) -> Iterator[Read]:
-        """LINES of a Parquet file's rows, from `taking.from_line` on, in batches; raises duckdb.Error."""
-        source = f"read_parquet({_source(taking.file.path)}, file_row_number = true)"
-        selected = ", ".join(
-            f"{self._parquet_text(source, path)} as {records.quoted(name)}" for name, path in fields.items()
-        )
-        (total,) = self.connection.execute(f"select count(*) from {source}").fetchall()[0]
-        taking.line_count = total - taking.from_line
-        for start in range(taking.from_line, total, PARQUET_ROWS):
-            query = (
-                f"select {selected}, {taking.content_id}::bigint as content_id, "
-                f"(file_row_number + 1)::bigint as line_number from {source} as line "
-                f"where file_row_number >= {start} and file_row_number < {start + PARQUET_ROWS} "
-                "order by file_row_number"
+    def copy_as_lines(self, path: Path, layout: str, target: Path) -> None:
+        """The records of a document, one JSON object a line; JSON text holds raw line feeds only between tokens, so
+        they may become spaces. `layout`: array, unstructured (objects one after another), parquet. Raises duckdb.Error.
+        """
+        if layout == "parquet":
+            rows = f"select to_json(line)::varchar from read_parquet({_source(path)}) as line"
+        else:
+            rows = (
+                "select replace(replace(json, chr(10), ' '), chr(13), ' ') from read_json_objects("
+                f"{_source(path)}, format = '{layout}', maximum_object_size = {LINE_BYTES})"
             )
-            yield Read(pl.DataFrame(self.connection.sql(query)))
+        self.connection.execute(
+            f"copy ({rows}) to '{_quoted(target)}' (format csv, header false, quote '', escape '', delimiter '\x1f')"
+        )
 
-    def _parquet_text(self, source: str, path: str) -> str:
-        expression = records.duckdb_expression(path)
+
+class _BlockParser:
+    """DuckDB's reader on blocks of whole lines; what exact.Parser asks for."""
+
+    def __init__(self, reader: Reader, fields: Mapping[str, str]) -> None:
+        self.connection, self.path, self.query = reader.connection, reader.staging / "block.jsonl", _query(fields)
+        self.schema = dict.fromkeys(fields, pl.String)
+
+    def rows_of(self, block: bytes) -> pl.DataFrame | None:
+        if not block:
+            return schemas.empty(self.schema)
+        self.path.write_bytes(block)
         try:
-            kind = str(self.connection.sql(f"select {expression} as x from {source} as line limit 0").types[0])
-        except duckdb.BinderException:
-            return "null::varchar"
-        nested = kind.startswith(("STRUCT", "MAP")) or kind.endswith("]")
-        return f"to_json({expression})::varchar" if nested else f"({expression})::varchar"
+            rows = pl.DataFrame(self.connection.sql(self.query, params=[[as_glob(self.path)]]).materialize())
+        except REFUSALS:
+            return None
+        return rows if rows.height == block.count(b"\n") else None
+
+    def rows(self, lines: list[bytes]) -> pl.DataFrame | None:
+        return self.rows_of(_block(lines))
+
+    def malformed(self, lines: list[bytes]) -> set[int]:
+        """By the same parser as the reader's, which says it of every line at once."""
+        self.path.write_bytes(_block(lines))
+        query = (
+            "select number - 1 from (select unnest(lines) as line, generate_subscripts(lines, 1) as number from "
+            "(select string_split(content, chr(10)) as lines from read_text(?))) where not json_valid(line)"
+        )
+        found = self.connection.execute(query, [as_glob(self.path)]).fetchall()
+        return {index for (index,) in found if index < len(lines)}
+
+
+def _query(fields: Mapping[str, str], with_filename: bool = False) -> str:
+    columns, selected = records.duckdb_columns(fields)
+    return (
+        f"select {selected}{', filename' if with_filename else ''} from read_json(?, format = 'newline_delimited', "
+        f"maximum_object_size = {LINE_BYTES}, filename = {str(with_filename).lower()}, columns = {columns}) as line"
+    )
+
+
+def _block(lines: list[bytes]) -> bytes:
+    return b"\n".join([*lines, b""])
 
 
 def _has_empty_row(frame: pl.DataFrame, fields: list[str]) -> bool:
@@ -187,6 +192,20 @@ class _LineKeys:
             return True
         expected = [pl.repeat(str(piece.path), rows, eager=True) for piece, _, rows in self._parts(start, frame.height)]
         return frame["filename"].equals(pl.concat(expected))
+
+
+def _are_objects(piece: Piece) -> bool:
+    """Whether every line of the piece starts as an object does: then none is `null`, of which DuckDB makes a row."""
+    with piece.path.open("rb") as file:
+        count, last = 0, b"\n"
+        while chunk := file.read(BLOCK_BYTES):
+            count += (last + chunk).count(b"\n{")
+            last = chunk[-1:]
+    return count == piece.line_count
+
+
+def _starts_with_objects(block: bytes) -> bool:
+    return block.startswith(b"{") and block.count(b"\n{") + 1 == block.count(b"\n")
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -1,5 +1,7 @@
 """One frozen Settings from the command line, tokenspread.toml and the environment; nobody else reads these."""
 
+import hashlib
+import json
 import os
 import tomllib
 from dataclasses import dataclass, field, fields, replace
@@ -9,6 +11,8 @@ from typing import Any
 DEFAULT_CONFIG = Path("tokenspread.toml")
 TABLES = ("input", "attribution", "log", "outcomes")
 INPUT_KEYS = ("logs", "outcomes", "revenue", "prices", "scenarios", "data", "shape")
+LISTS = ("logs", "outcomes", "scenarios")  # of [input]: a text or a list of texts; the others are one text
+MAPPING_TABLES = ("match", "calls_where", "outcomes_where", "fields")
 
 
 class UserError(Exception):
@@ -17,6 +21,10 @@ class UserError(Exception):
 
 class LedgerBusy(UserError):
     """Another run holds the ledger's lock."""
+
+
+class StorageTrouble(UserError):
+    """The disk of the data folder refuses: full, read-only, failing. Nothing was committed; a later run can do it."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Settings:
 
         Paths inside the file are relative to the file. Raises UserError.
         """
-        environment = {"data": os.environ.get("TOKENSPREAD_DATA")}
+        environment = {"data": os.environ.get("TOKENSPREAD_DATA") or None}
         if config is None:
             named = os.environ.get("TOKENSPREAD_CONFIG")
             config = Path(named) if named else (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
@@ -47,6 +55,21 @@ class Settings:
             given = {name: value for name, value in source.items() if value is not None and value != ()}
             settings = replace(settings, **{name: _typed(name, value) for name, value in given.items()})
         return settings
+
+    def reading_digest(self, kind: str, shape: str) -> str:
+        """Stands for what these settings make of the lines of a log (`kind` calls) or outcome file of `shape`: under
+        another digest the same lines may yield other rows."""
+        told: list[Any] = [shape, self.outcome_mappings.get(shape)]
+        if kind == "calls":
+            rules = {name: rule for name, rule in self.attribution.items() if _is_for(shape, name, rule)}
+            told = [self.shape or shape, self.log_mappings.get(shape), rules]
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def _is_for(shape: str, name: str, rule: Any) -> bool:
+    """Whether an entry of [attribution] can say something of `shape`: tables of rules are each for one shape."""
+    is_table_of_rules = isinstance(rule, dict) and not rule.keys() & {"path", "tags", "const"}
+    return name == shape or not is_table_of_rules
 
 
 def _from_file(config: Path) -> Settings:
@@ -57,8 +80,11 @@ def _from_file(config: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{config}: not valid TOML ({error}); mend that line") from None
     _refuse_unknown(config, "", document, TABLES)
+    for name, table in document.items():
+        _refuse_other_than(dict, config, f"[{name}]", table)
     given = document.get("input", {})
     _refuse_unknown(config, "[input] ", given, INPUT_KEYS)
+    _refuse_wrong_types(config, document)
     base = config.parent
     located = {name: _located(name, value, base) for name, value in given.items()}
     return Settings(
@@ -75,12 +101,35 @@ def _refuse_unknown(config: Path, where: str, table: dict[str, Any], known: tupl
             raise UserError(f"{config}: {where}has no setting {name!r}; known are {', '.join(known)}")
 
 
+def _refuse_wrong_types(config: Path, document: dict[str, Any]) -> None:
+    for name, value in document.get("input", {}).items():
+        values = value if isinstance(value, list) and name in LISTS else [value]
+        for item in values:
+            _refuse_other_than(str, config, f"[input] {name}", item)
+    for kind in ("log", "outcomes"):
+        for name, mapping in document.get(kind, {}).items():
+            where = f"[{kind}.{name}]"
+            _refuse_other_than(dict, config, where, mapping)
+            for key in MAPPING_TABLES:
+                _refuse_other_than(dict, config, f"{where} {key}", mapping.get(key, {}))
+            _refuse_other_than(str, config, f"{where} open", mapping.get("open", ""))
+            for column, source in mapping.get("fields", {}).items():
+                for key in ("unit", "format") if isinstance(source, dict) else ():
+                    _refuse_other_than(str, config, f"{where} fields {column} {key}", source.get(key, ""))
+
+
+def _refuse_other_than(kind: type, config: Path, where: str, value: Any) -> None:
+    if not isinstance(value, kind):
+        fix = "give a text in quotes" if kind is str else "it is a table of settings"
+        raise UserError(f"{config}: {where} cannot be {value!r}; {fix}")
+
+
 def _located(name: str, value: Any, base: Path) -> Any:
     if name in ("scenarios", "shape"):
         return value
     if isinstance(value, list):
-        return [str(base / item) for item in value]
-    return str(base / value)
+        return [_located(name, item, base) for item in value]
+    return str(base / os.path.expanduser(value))
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -1,16 +1,15 @@
 """What a file is, told by its first bytes: its layout, and a few records to recognise the shape by."""
 
 import csv
-import io
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from pipelines import records
 from pipelines.log_files import BOM, PARQUET, LogFile, open_bytes
 
 LOOK_BYTES = 1 << 20
-CELL_BYTES = 8 << 20  # as long as a line may be; csv's own limit of 128 KiB is less than a prompt
+MOST_LOOK_BYTES = 9 << 20  # a first line may be as long as a line may be
 RECORDS = 200
 ARRAY_START = (b"{", b"]")
 
@@ -20,13 +19,13 @@ class Look:
     """`layout`: lines, array (of JSON objects), unstructured (objects one after another), csv, parquet, empty, none."""
 
     layout: str
-    records: list[dict[str, Any]]
+    records: list[dict[str, Any]]  # of lines; the other layouts are turned into lines first
     seen: str  # for an error message: what it looks like, never what it says
 
 
 def look(file: LogFile) -> Look:
     with open_bytes(file.path) as stream:
-        head = stream.read(LOOK_BYTES)
+        head = _head(stream)
     if head.startswith(PARQUET):
         return Look("parquet", [], "a Parquet file")
     text = head.removeprefix(BOM).lstrip()
@@ -41,46 +40,59 @@ def look(file: LogFile) -> Look:
     return _look_at_csv(text)
 
 
+def _head(stream: BinaryIO) -> bytes:
+    """The first bytes, to the end of the first line at least."""
+    head = _read(stream, LOOK_BYTES)
+    while b"\n" not in head and len(head) < MOST_LOOK_BYTES and (more := _read(stream, LOOK_BYTES)):
+        head += more
+    return head
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    """`size` bytes, fewer only at the end: a raw file or a decompressor may give less at a time."""
+    parts, missing = [], size
+    while missing and (part := stream.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
 def records_of(lines: list[bytes]) -> list[dict[str, Any]]:
     """The first few lines that hold a JSON object."""
     parsed = (records.parse(line) for line in lines)
     return list(itertools.islice((record for record in parsed if isinstance(record, dict)), RECORDS))
 
 
+def first_records(file: LogFile) -> list[dict[str, Any]]:
+    """The first few records of a file of lines."""
+    with open_bytes(file.source) as stream:
+        return records_of(_head(stream).split(b"\n"))
+
+
 def _look_at_objects(text: bytes, is_whole: bool) -> Look:
+    """Lines, unless the first object goes on over several of them."""
     lines = text.split(b"\n")
+    first_is_whole = isinstance(records.parse(lines[0]), dict)
     found = records_of(lines if is_whole else lines[:-1])
-    if found or not is_whole or text.count(b"\n") == 0:
-        return Look(
-            "lines", found, "lines of JSON objects" if found else "lines that start with { but hold no JSON object"
-        )
+    if first_is_whole or (found and lines[0].rstrip().endswith(b"}")):
+        return Look("lines", found, "lines of JSON objects")
+    if len(lines) == 1:
+        return Look("lines", [], "half a JSON object")
     return Look("unstructured", [], "JSON objects over several lines")
 
 
 def _look_at_csv(text: bytes) -> Look:
-    csv.field_size_limit(CELL_BYTES)
-    lines = text.decode("utf-8", errors="replace").splitlines(keepends=True)[:200]
+    csv.field_size_limit(MOST_LOOK_BYTES)  # csv's own limit of 128 KiB is less than a prompt
+    lines = text.decode("utf-8", errors="replace").splitlines(keepends=True)
     try:
-        rows = list(itertools.islice(csv.reader(lines, strict=True), RECORDS + 1))
+        header = next(csv.reader(lines), [])
     except csv.Error:
-        rows = []
-    header = rows[0] if rows else []
+        header = []
     if len(header) < 2 or len(set(header)) != len(header) or not all(map(_is_name, header)):
         return Look("none", [], "text that is neither JSON nor CSV with a header")
-    found = [csv_record(header, row) for row in rows[1:] if len(row) == len(header)]
-    return Look("csv", found, f"CSV with the columns {', '.join(header[:12])}")
+    return Look("csv", [], f"CSV with the columns {', '.join(header[:12])}")
 
 
 def _is_name(cell: str) -> bool:
     """Whether a first row's cell may be a column's name: prose with a comma in it has spaces around its parts."""
     return cell == cell.strip() and cell != "" and not cell.startswith("#") and len(cell) <= 100
-
-
-def csv_record(header: list[str], row: list[str]) -> dict[str, Any]:
-    """An empty cell is unknown."""
-    return {name: value if value != "" else None for name, value in zip(header, row, strict=True)}
-
-
-def csv_reader(stream: Any) -> Any:
-    csv.field_size_limit(CELL_BYTES)
-    return csv.reader(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""), strict=True)

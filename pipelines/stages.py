@@ -12,9 +12,8 @@ import polars as pl
 from pipelines import build_inputs, ledger, log_files, price_file, price_sources, revenue_file, warehouse
 from pipelines.draft import Draft
 from pipelines.exact import Read, lines_of
-from pipelines.intake import Intake, Reading, Report
+from pipelines.intake import DAMAGED, Intake, Reading, Report, why
 from pipelines.ledger import Ledger
-from pipelines.log_files import LogFile
 from pipelines.new_lines import Taking
 from pipelines.reader import Reader
 from pipelines.settings import Settings, UserError
@@ -36,24 +35,26 @@ def ingest(
     """Takes what is new in the logs and outcome files into the ledger, in one commit. `announce` is told the bytes to
     look at. Raises UserError, LedgerBusy."""
     _check_inputs(settings)
-    inputs = [path for path in (settings.revenue, settings.prices, *settings.outcomes) if path]
     with ledger.opened(settings.data) as store:
-        manifest = store.manifest
-        logs = _changed(store, log_files.find(settings.logs, excluded=inputs))
-        outcome_files = _changed(store, log_files.find([str(path) for path in settings.outcomes]))
-        announce(sum(file.size for file in logs + outcome_files))
+        manifest, given = store.manifest, log_files.given(settings)
+        changed = {kind: manifest.changed(kind, found.files) for kind, found in given.items()}
+        announce(sum(file.size for files in changed.values() for file in files))
         build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
         scanned_ns = time.time_ns()
         with manifest.run("ingest") as done:
             draft, reader = Draft(store.staging, settlement.settle), Reader(store.staging)
             try:
                 intake = Intake(reader, draft, manifest.next_content_id(), advance)
-                intake.read(logs, "calls", manifest.known("calls"), _call_readings(settings, draft))
-                intake.read(outcome_files, "outcomes", manifest.known("outcomes"), _outcome_readings(settings, draft))
+                for kind, found in given.items():
+                    intake.report.unreadable += found.unreadable
+                    intake.report.read_otherwise += manifest.read_otherwise(kind, found.files, settings.reading_digest)
+                    readings = _call_readings if kind == "calls" else _outcome_readings
+                    intake.read(changed[kind], kind, manifest.known(kind), readings(settings, draft))
             finally:
                 reader.close()
-            summary = _commit(store, draft, intake.report)
-            manifest.remember(intake.report.settled(logs + outcome_files), scanned_ns)
+            summary = _commit(store, draft, intake.report, settings)
+            for kind, files in changed.items():
+                manifest.remember(kind, intake.report.settled(files), scanned_ns)
             done(line_count=summary.line_count, call_count=summary.call_count)
     return summary
 
@@ -70,16 +71,12 @@ def _check_inputs(settings: Settings) -> list[scenarios.Scenario]:
         raise UserError(f"--scenario: {error}") from None
 
 
-def _changed(store: Ledger, files: list[LogFile]) -> list[LogFile]:
-    return [file for file in files if not store.manifest.is_unchanged(file)]
-
-
-def _commit(store: Ledger, draft: Draft, report: Report) -> IngestSummary:
+def _commit(store: Ledger, draft: Draft, report: Report, settings: Settings) -> IngestSummary:
     replaced = store.settle_with_ledger(draft)
     lines = sum(taking.line_count for taking in report.taken)
     calls = sum(file.row_count for file in draft.files if file.kind == "ledger") - store.row_count(replaced)
     if report.taken:
-        store.commit(draft, replaced, report.taken)
+        store.commit(draft, replaced, report.taken, settings.reading_digest)
     return IngestSummary(store.manifest.version(), bool(report.taken), lines, calls, report)
 
 
@@ -192,7 +189,7 @@ def build(settings: Settings) -> BuildSummary:
             rows = price_book.applicable(contract, price_sources.catalogue_rates(refs), refs)
             book = price_book.revise(build_inputs.price_history(store), rows, datetime.now(UTC))
             build_inputs.keep_price_history(store, book)
-            path = build_inputs.next_catalogue(store)
+            path = store.new_catalogue()
             warehouse.build(_warehouse_inputs(store, book, contract, refs, chosen), path, temp_directory=store.staging)
             warehouse.publish(path, link)
             store.manifest.record_build(inputs_text, path.name)
@@ -231,13 +228,15 @@ def query(settings: Settings, text: str) -> pl.DataFrame:
 
 def inspect(settings: Settings) -> Inspection:
     """What the first of the settings' logs is, without touching the ledger. Raises UserError."""
-    file = log_files.find(settings.logs)[0]
+    file = next(iter(log_files.find(settings.logs).files), None)
+    if file is None:
+        raise UserError(f"{', '.join(settings.logs)}: there is no file to look at; name a log file")
     with tempfile.TemporaryDirectory(prefix="tokenspread-") as folder:
-        staging = Path(folder)
-        draft = Draft(staging, settlement.settle)
-        reader = Reader(staging)
+        reader = Reader(Path(folder))
         try:
-            look, _ = Intake(reader, draft, 1, _no_progress).look(file)
+            look, _ = Intake(reader, Draft(reader.staging, settlement.settle), 1, _no_progress).look(file)
+        except DAMAGED as error:
+            raise UserError(f"{file.path}: {why(error)}") from None
         finally:
             reader.close()
     known, rules = _known_shapes(settings)

@@ -34,9 +34,10 @@ __all__ = ["CONTENTS", "RUNS", "CheckFailed", "Inputs", "build", "distinct_price
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
 # In build order. A view is read through to the ledger: nothing of the ledger's size is copied but the usage cube.
-VIEWS = ("calls", "outcomes", "actions", "quarantine", "price_book", "revenue", "runs", "unmatched_rates")
+VIEWS = ("calls", "outcomes", "actions", "quarantine", "price_book", "runs", "unmatched_rates")
 TABLES = (
     "usage_cube",
+    "revenue",
     "tokens_per_action",
     "cost_per_outcome",
     "unit_economics",
@@ -88,6 +89,7 @@ def build(inputs: Inputs, path: Path, memory_limit: str = "700MB", temp_director
         with connect(unfinished, **config) as connection:
             fill(connection, inputs)
             run_checks(connection)
+            connection.execute("checkpoint")  # closing would too, but it hides that the disk was full
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

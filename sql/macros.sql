@@ -61,3 +61,10 @@ create or replace macro utc_day_second(instant) as
 create or replace macro costs_differ(one_usd, other_usd) as
     abs(one_usd - other_usd) > 0.000001
     and abs(one_usd - other_usd) > greatest(abs(one_usd), abs(other_usd)) * 0.000001;
+
+-- Whether a margin is above water. Unpriced calls can only lower it: below zero it stays, above it may not stay.
+create or replace macro margin_survives(margin, unpriced_call_count) as
+    case
+        when margin < 0 then false
+        when margin >= 0 and unpriced_call_count = 0 then true
+    end;

@@ -142,8 +142,10 @@ def latest_outcomes(calls: list[dict], outcomes: list[dict]) -> dict[tuple[str, 
 
 
 def _told(telling: dict) -> tuple:
-    at = telling["occurred_at"]
-    return at.timestamp() if at else float("-inf"), telling["content_id"], telling["line_number"]
+    """Later is more; at one instant a success is more than a failure, and that more than nothing; then the value."""
+    at, success, value = telling["occurred_at"], telling["is_success"], telling["value_pico"]
+    known = (-1 if success is None else int(success), float("-inf") if value is None else value)
+    return at.timestamp() if at else float("-inf"), *known
 
 
 def cost_per_outcome(calls: list[dict], outcomes: list[dict], outcome: str, **where: str | None) -> dict:
@@ -157,7 +159,7 @@ def cost_per_outcome(calls: list[dict], outcomes: list[dict], outcome: str, **wh
     group = [call for call in calls if call["feature"] in features]
     group = [call for call in group if all(call[name] == value for name, value in where.items())]
     is_success = {call["action_id"]: latest.get(call["action_id"], {}).get("is_success") for call in group}
-    labelled = [call for call in group if call["action_id"] in latest]
+    labelled = [call for call in group if is_success[call["action_id"]] is not None]
     labelled_cost = total([call["cost"] for call in labelled])
     success_count = sum(success is True for success in is_success.values())
     return {

@@ -14,7 +14,6 @@ A rule goes before what the shape found by itself, wherever it yields a value. A
 the first tag that fits has it. A call that neither rule nor shape attributes stays null: unattributed.
 """
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES
+from transforms.shapes.paths import loads
 
 TARGETS = (*ATTRIBUTES, "outcome", "is_success")
 _KEYS = ("path", "tags", "prefix", "const", "equals")
@@ -131,10 +131,10 @@ def _tagged(tags: pl.Series, prefix: str) -> pl.Series:
 
 def _first(text: str, prefix: str) -> str | None:
     try:
-        tags = json.loads(text)
+        tags = loads(text)
     except ValueError:
         tags = text.split(",")
     if not isinstance(tags, list):
         return None
-    found = (tag.strip() for tag in tags if isinstance(tag, str))
+    found = (tag.strip() for tag in tags if type(tag) is str)
     return next((rest for tag in found if tag.startswith(prefix) and (rest := tag.removeprefix(prefix).strip())), None)

@@ -10,18 +10,22 @@ import polars_hash  # noqa: F401 - registers the `nchash` expressions
 from transforms import schemas
 
 TWO_64 = pl.lit(2**64, dtype=pl.UInt128)
-PARTS = 65_536  # parts that one line may tell of
+PART_BITS = 24  # a line may tell of 2**24 parts; 2**40 lines of a file are left
+TOO_MANY_PARTS = f"tells of more than {2**PART_BITS} calls"
 
-# Most usage first. Where usage is equal the rest decides, so that the order in which files are read never does;
-# the address of the line comes last.
-_USAGE = list(dict.fromkeys(("output_tokens", "input_tokens", *schemas.QUANTITIES)))
-_TEXTS = ("status", "action_id", "feature", "user_id", "customer_id", "environment", "model", "shape")
+KEY = ("key_hi", "key_lo")
+_USAGE = tuple(dict.fromkeys(("output_tokens", "input_tokens", *schemas.QUANTITIES)))
+_STATUS_RANK = {"success": 0, "cache_hit": 1, "refused": 2, "error": 3}
 _ADDRESS = ("content_id", "line_number", "part")
 
 
 def by_verdict(told: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(rows to keep, QUARANTINE) of a frame with `verdict`. A line with one part that cannot be kept is quarantined
     whole: half of it would pass for all of it."""
+    if "part" in told.columns and (told["part"].max() or 0) >= 2**PART_BITS:
+        told = told.with_columns(
+            verdict=pl.when(pl.col("part") >= 2**PART_BITS).then(pl.lit(TOO_MANY_PARTS)).otherwise("verdict")
+        )
     if told["verdict"].null_count() == told.height:
         return told, schemas.empty(schemas.QUARANTINE)
     bad = told.filter(pl.col("verdict").is_not_null() & (pl.col("verdict") != "other"))
@@ -63,7 +67,7 @@ def keyed(calls: pl.DataFrame) -> pl.DataFrame:
     stay different calls.
     """
     by_id = pl.concat_str(pl.col("provider").fill_null(""), pl.lit("\0"), pl.col("response_id")).nchash.xxh3_128()
-    address = pl.col("line_number").cast(pl.UInt64) * PARTS + pl.col("part").cast(pl.UInt64)
+    address = pl.col("line_number").cast(pl.UInt64) * 2**PART_BITS + pl.col("part").cast(pl.UInt64)
     return schemas.conform(
         calls.with_columns(by_id.alias("hash")).with_columns(
             key_hi=pl.coalesce((pl.col("hash") // TWO_64).cast(pl.UInt64), pl.col("content_id").cast(pl.UInt64)),
@@ -75,17 +79,25 @@ def keyed(calls: pl.DataFrame) -> pl.DataFrame:
 
 
 def settle(ledger: pl.DataFrame) -> pl.DataFrame:
-    """LEDGER rows with one row for each key: the telling with the most usage."""
+    """LEDGER rows with one row for each key: the telling with the most usage. Where usage is equal the rest decides, so
+    that the order of lines, files and runs never does; the address of the line comes last."""
     if ledger["key_lo"].n_unique() == ledger.height:  # the common case, at a third of the cost of both halves
         return ledger
-    again = pl.struct("key_hi", "key_lo").is_duplicated()
-    told_again = ledger.filter(again)
-    winners = told_again.sort(
-        *_USAGE,
-        *_TEXTS,
-        "called_at",
-        *_ADDRESS,
-        descending=[True] * len(_USAGE) + [False] * (len(_TEXTS) + 1 + len(_ADDRESS)),
-        nulls_last=True,
-    ).unique(["key_hi", "key_lo"], keep="first", maintain_order=True)
-    return pl.concat([ledger.filter(~again), winners])
+    again = pl.struct(KEY).is_duplicated()
+    winners = ledger.filter(again).sort(*(by for _, by in preferences()), descending=False, nulls_last=True)
+    return pl.concat([ledger.filter(~again), winners.unique(KEY, keep="first", maintain_order=True)])
+
+
+def preferences() -> list[tuple[str, pl.Expr]]:
+    """(column, what to sort by), best telling first: the most usage, an answer before none, the most that is known of
+    whom it belongs to, then every other column."""
+    most = [(name, -pl.col(name)) for name in _USAGE]
+    status = [("status", pl.col("status").replace_strict(_STATUS_RANK, default=9, return_dtype=pl.Int8))]
+    # an action that is named by the response is one that the log did not name, see with_action
+    is_named = pl.col("action_id").ne_missing(pl.col("response_id")).cast(pl.Int8)
+    known = sum(
+        (pl.col(name).is_not_null().cast(pl.Int8) for name in schemas.ATTRIBUTES if name != "action_id"), is_named
+    )
+    others = [name for name in schemas.LEDGER if name not in (*_USAGE, *KEY, *_ADDRESS)]
+    rest = [(name, pl.col(name)) for name in (*others, *_ADDRESS)]
+    return [*most, *status, ("action_id", -known), ("action_id", -is_named), *rest]

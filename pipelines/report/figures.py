@@ -28,9 +28,8 @@ RECORDED_COST = """
 select
     sum(recorded_call_count)::bigint as recorded_call_count,
     sum(compared_call_count)::bigint as compared_call_count,
-    sum(recorded_cost_usd) as recorded_cost_usd,
-    sum(cost_usd) as cost_usd,
     sum(equal_call_count)::bigint as equal_call_count,
+    sum(equal_recorded_cost_usd) as equal_recorded_cost_usd,
     sum(differing_call_count)::bigint as differing_call_count,
     sum(uncompared_recorded_cost_usd) as uncompared_recorded_cost_usd
 from recorded_cost
@@ -41,6 +40,36 @@ select provider, model, list(distinct token_class order by token_class) as token
 from unmatched_rates
 group by all
 order by model, provider
+"""
+UNCOUNTED_REVENUE = """
+select reason, count(*) as row_count
+from revenue
+where not is_counted
+group by reason
+order by row_count desc, reason
+"""
+# Null where no amount that counts is of a period.
+REVENUE_PERIOD = """
+with days as (
+    select distinct day from usage_cube where day is not null
+),
+
+periods as (
+    select
+        min(coalesce(period_start, about.first_day)) as first_day,
+        max(coalesce(period_end - 1, about.last_day)) as last_day
+    from revenue
+    cross join about
+    where is_counted and revenue_usd is not null and (period_start is not null or period_end is not null)
+)
+
+select
+    first_day,
+    last_day,
+    last_day - first_day + 1 as day_count,
+    (select count(*) from days where day between first_day and last_day) as call_day_count,
+    (select count(*) from days where day not between first_day and last_day) as other_call_day_count
+from periods
 """
 DUPLICATES = "select count(*) as set_count, sum(call_count)::bigint as call_count from possible_duplicates"
 ECONOMICS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
@@ -68,6 +97,8 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "recorded_cost": _one(query(RECORDED_COST)),
         "recorded_cost_gaps": query(GAPS).to_dicts(),
         "unmatched_rates": query(UNMATCHED_RATES).to_dicts(),
+        "uncounted_revenue": query(UNCOUNTED_REVENUE).to_dicts(),
+        "revenue_period": _one(query(REVENUE_PERIOD)),
         "possible_duplicates": _one(query(DUPLICATES)),
         "rows": rows,
         "total": total[0] if total else None,

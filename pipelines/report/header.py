@@ -42,7 +42,8 @@ def header(figures: dict[str, Any]) -> list[str]:
         f"calls       {count(calls)}, ledger version {harmless(about['ledger_version'] or UNKNOWN)}, "
         f"price book {harmless(about['price_book_hash'] or UNKNOWN)[:12]}",
     ]
-    return [*told, *_caveats(figures), *_recorded(figures), *_prices(figures), *_unpriced(figures["unpriced"])]
+    checked = [*_recorded(figures), *_revenue(figures), *_prices(figures)]
+    return [*told, *_caveats(figures), *checked, *_unpriced(figures["unpriced"])]
 
 
 def _caveats(figures: dict[str, Any]) -> list[str]:
@@ -60,15 +61,15 @@ def _caveats(figures: dict[str, Any]) -> list[str]:
 
 
 def _recorded(figures: dict[str, Any]) -> list[str]:
-    """Costs in the logs beside ours; the sums never without the differences that may make them up."""
+    """How many calls cost what their log says; what differs is listed and in no sum, since one record may be absurd."""
     recorded, gaps, lines = figures["recorded_cost"], figures["recorded_cost_gaps"], []
     if compared := recorded["compared_call_count"]:
-        theirs, ours = money(recorded["recorded_cost_usd"]), money(recorded["cost_usd"])
-        both = f"for {counted(compared, 'call')} with both" + ("" if gaps else "; all are equal")
-        lines.append(f"recorded    {theirs} USD in the logs against {ours} here, {both}")
-    if gaps:
-        differ = count(recorded["differing_call_count"])
-        lines.append(f"            of these differ {differ}, the largest by {money(abs(gaps[0]['gap_usd']))} USD:")
+        equal, differing = recorded["equal_call_count"], recorded["differing_call_count"]
+        told = f"{count(equal)} of {counted(compared, 'compared call')} cost what the log says"
+        told += f" ({money(recorded['equal_recorded_cost_usd'])} USD)" if equal else ""
+        if gaps:
+            told += f"; {count(differing)} differ, the largest by {money(abs(gaps[0]['gap_usd']))} USD:"
+        lines.append(f"recorded    {told}")
     for gap in gaps:
         lines.append(
             f"            {money(gap['recorded_cost_usd'])} against {money(gap['cost_usd'])}: {_model(gap)}, "
@@ -80,6 +81,24 @@ def _recorded(figures: dict[str, Any]) -> list[str]:
         theirs = money(recorded["uncompared_recorded_cost_usd"])
         uncompared = recorded["recorded_call_count"] - compared
         lines.append(f"recorded    {theirs} USD in the logs for {counted(uncompared, 'call')} without a price here")
+    return lines
+
+
+def _revenue(figures: dict[str, Any]) -> list[str]:
+    """Amounts that count in no figure, and how much of the others' period the calls are of."""
+    lines, uncounted, period = [], figures["uncounted_revenue"], figures["revenue_period"]
+    if uncounted:
+        rows = sum(row["row_count"] for row in uncounted)
+        reasons = ", ".join(f"{count(row['row_count'])} {row['reason']}" for row in uncounted)
+        do = "does" if rows == 1 else "do"
+        lines.append(f"revenue     {counted(rows, 'row')} {do} not count: {reasons} (table revenue)")
+    days, other = period["call_day_count"], period["other_call_day_count"]
+    if period["day_count"] is not None and (days != period["day_count"] or other):
+        beside = f" and {count(other)} beside" if other else ""
+        lines.append(
+            f"revenue     is for {period['first_day']} to {period['last_day']}, "
+            f"the calls are of {count(days)} of its {counted(period['day_count'], 'day')}{beside}"
+        )
     return lines
 
 

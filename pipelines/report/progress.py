@@ -60,6 +60,13 @@ def write_summary(summary: IngestSummary, stream: TextIO = sys.stderr) -> None:
     )
     _list(stream, "not a log, passed over", [f"{_name(path)}: {what}" for path, what in report.skipped])
     _list(stream, "waiting for the rest of its last line", [f"{_name(p)}: {n} bytes" for p, n in report.waiting])
+    stale = len(report.read_otherwise)
+    if stale:
+        print(
+            f"{counted(stale, 'file')} {'was' if stale == 1 else 'were'} read under other mappings or attribution; "
+            "read them into a new --data folder to apply the change",
+            file=stream,
+        )
     _list(stream, "COULD NOT BE READ", [f"{_name(path)}: {why}" for path, why in report.unreadable])
 
 

@@ -58,6 +58,8 @@ def print_report(console: Console, query: Query, by: str) -> None:
         console.print(note)
     if any(row["unpriced_call_count"] for row in [*shown, total]):
         console.print("+ calls without a price come on top")
+        if any(_revenue(row) is not None and row["unpriced_call_count"] for row in [*shown, total]):
+            console.print("< at most: calls without a price would lower it")
 
 
 Column = tuple[str, Callable[[dict[str, Any]], str]]
@@ -83,6 +85,14 @@ LEADS_TO: list[Column] = [
 ]
 
 
+def _break_even(row: dict[str, Any]) -> str:
+    actual, column = row["scenarios"][0], "break_even_change_share"
+    return _at_most(actual, column, share(actual[column], signed=True))
+
+
+BREAK_EVEN: Column = ("break-\neven", _break_even)
+
+
 def _tables(by: str, scenarios: list[dict[str, Any]]) -> list[tuple[str, list[Column]]]:
     tables = [
         (f"What an action takes, by {by} (cost in USD)", TAKES),
@@ -96,8 +106,7 @@ def _tables(by: str, scenarios: list[dict[str, Any]]) -> list[tuple[str, list[Co
         if has_revenue:
             margins = [_scenario_margin(scenarios, number) for number in numbers]
             revenue = ("revenue", lambda row: money(row["scenarios"][0]["revenue_usd"]))
-            even = ("break-\neven", lambda row: share(row["scenarios"][0]["break_even_change_share"], signed=True))
-            tables.append((f"Margin when prices move, by {by} (USD; LOST: below zero)", [revenue, *margins, even]))
+            tables.append((f"Margin when prices move, by {by} (USD; LOST: below zero)", [revenue, *margins, BREAK_EVEN]))
     return tables
 
 
@@ -122,7 +131,8 @@ def _scenario_cost(scenarios: list[dict[str, Any]], number: int) -> Column:
 def _scenario_margin(scenarios: list[dict[str, Any]], number: int) -> Column:
     def cell(row: dict[str, Any]) -> str:
         scenario = row["scenarios"][number]
-        return money(scenario["margin_usd"]) + (" LOST" if scenario["survives"] is False else "")
+        lost = " LOST" if scenario["survives"] is False else ""
+        return _at_most(scenario, "margin_usd", money(scenario["margin_usd"])) + lost
 
     return harmless(scenarios[number]["scenario"]), cell
 
@@ -136,7 +146,7 @@ def _print_table(console: Console, title: str, columns: list[Column], rows: list
     # A figure is never cut: the name gives way, and a table of wider figures runs over the edge.
     between = 2 * len(widths)
     widths[0] = min(widths[0], max(console.width - sum(widths[1:]) - between, LEAST_NAME_WIDTH))
-    table = Table(title=title, title_justify="left", show_footer=True, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(show_footer=True, pad_edge=False, padding=(0, 2, 0, 0))
     table.box = box.SIMPLE_HEAD if console.is_terminal else None
     for number, (name, width) in enumerate(zip(headers, widths, strict=True)):
         justify = "right" if number else "left"
@@ -145,6 +155,7 @@ def _print_table(console: Console, title: str, columns: list[Column], rows: list
         table.add_row(*map(Text, row))
     room = console.width
     console.width = max(room, sum(widths) + between)
+    console.print(Text(title, style="italic"))
     console.print(table)
     console.width = room
     console.print()
@@ -152,6 +163,10 @@ def _print_table(console: Console, title: str, columns: list[Column], rows: list
 
 def _cost(row: dict[str, Any], column: str) -> str:
     return money(row[column]) + ("+" if row["unpriced_call_count"] and row[column] is not None else "")
+
+
+def _at_most(scenario: dict[str, Any], column: str, shown: str) -> str:
+    return ("<" if scenario["unpriced_call_count"] and scenario[column] is not None else "") + shown
 
 
 def _ratio(part: int, whole: int) -> float | None:

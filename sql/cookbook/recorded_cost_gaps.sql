@@ -4,8 +4,8 @@ select
     model,
     sum(compared_call_count) as compared_call_count,
     sum(equal_call_count) as equal_call_count,
-    sum(recorded_cost_usd) as recorded_cost_usd,
-    sum(cost_usd) as cost_usd,
+    sum(differing_call_count) as differing_call_count,
+    sum(equal_recorded_cost_usd) as equal_recorded_cost_usd,
     max(largest_gap_usd) as largest_gap_usd,
 from recorded_cost
 group by all

@@ -1,4 +1,4 @@
--- one row per action, within its feature, user and customer (an action that spans two features has two rows)
+-- one row per action within feature, user and customer: an action that spans two features has two rows
 -- action_id | what one user did with a feature: one or more calls
 -- feature | product feature; null: unattributed
 -- user_id | who acted; null: unattributed

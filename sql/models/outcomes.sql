@@ -1,4 +1,4 @@
--- one row per action and outcome name: the latest telling of it
+-- one row per action and outcome name: the latest telling of it; of tellings of one instant, success and the higher value
 -- action_id | action that the outcome belongs to; null: no call of this subject is in the ledger yet
 -- subject_id | what the telling named: an action_id, a response_id or a call_id
 -- matched_by | action_id, response_id or call_id, tried in this order; null: no match
@@ -79,7 +79,14 @@ latest as (
     from tellings
     qualify row_number() over (
         partition by told_of, outcome
-        order by occurred_at desc nulls last, content_id desc, line_number desc, is_success desc, value_usd desc
+        -- What is told decides before where it is told: no order of lines, files or runs may change a figure.
+        order by
+            occurred_at desc nulls last,
+            is_success desc nulls last,
+            value_usd desc nulls last,
+            subject_id,
+            content_id,
+            line_number,
     ) = 1
 )
 
@@ -93,7 +100,7 @@ select
     occurred_at,
     row_number() over (
         partition by told_of
-        order by occurred_at desc nulls last, content_id desc, line_number desc, outcome desc
+        order by occurred_at desc nulls last, is_success desc nulls last, value_usd desc nulls last, outcome
     ) = 1 as is_latest,
     content_id,
     line_number,

@@ -4,26 +4,15 @@
 -- customer_id | who pays, or unattributed; null: all
 -- revenue_usd | amounts given for exactly this or a finer group, plus what its successes earned
 -- revenue_pico | revenue_usd in integer pico-USD
-with log_period as (
-    select
-        min(day) as first_day,
-        max(day) as last_day,
-    from usage_cube
-),
-
-period_revenue as (
+with period_revenue as (
     -- An amount counts whole when its period overlaps the log's. It cannot be split finer than it was given.
     select
         revenue.feature,
         revenue.user_id,
         revenue.customer_id,
         sum(revenue.revenue_pico) as revenue_pico,
-    from source.revenue as revenue
-    cross join log_period
-    where
-        revenue.revenue_pico is not null
-        and (revenue.period_start is null or revenue.period_start <= log_period.last_day)
-        and (revenue.period_end is null or revenue.period_end > log_period.first_day)
+    from revenue
+    where revenue.is_counted and revenue.revenue_pico is not null
     group by grouping sets (
         (revenue.feature, revenue.user_id), (revenue.feature), (revenue.user_id), (revenue.customer_id), ()
     )
@@ -38,8 +27,8 @@ success_rates as (
     select
         row_number() over () as revenue_row,
         *,
-    from source.revenue
-    where revenue_per_success_pico is not null
+    from revenue
+    where is_counted and revenue_per_success_pico is not null
 ),
 
 earnings as (

@@ -9,10 +9,10 @@
 -- cost_per_action_usd | cost_usd over all actions
 -- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
 -- revenue_usd | revenue that can be told for exactly this group; null: none was given for it
--- margin_usd | revenue_usd less cost_usd
--- margin_share | margin_usd over revenue_usd
--- survives | whether margin_usd is at least zero
--- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half)
+-- margin_usd | revenue_usd less cost_usd; at most this when calls are unpriced
+-- margin_share | margin_usd over revenue_usd; at most this when calls are unpriced
+-- survives | whether margin_usd is at least zero; null: not known, or it is while calls are unpriced
+-- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half); at most this when calls are unpriced
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
 with rates as (
     select *
@@ -116,7 +116,7 @@ select
     revenue_usd,
     usd_from_atto(revenue_atto - cost_atto) as margin_usd,
     (revenue_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
-    revenue_atto - cost_atto >= 0 as survives,
+    margin_survives(revenue_atto - cost_atto, unpriced_call_count) as survives,
     (revenue_atto - actual_cost_atto) / nullif(actual_cost_atto, 0) as break_even_change_share,
     unpriced_call_count,
 from margins

@@ -12,7 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.settings import UserError
-from tests.pipelines.logs import balance, chat, figures, ingest, jsonl, ledger_rows, snapshot, without_id
+from tests.pipelines.logs import (
+    are_told_apart,
+    balance,
+    chat,
+    figures,
+    ingest,
+    jsonl,
+    ledger_rows,
+    snapshot,
+    without_id,
+)
 
 
 @pytest.fixture
@@ -146,12 +156,11 @@ def test_split_shuffled_and_gzipped_logs_give_the_same_calls(tmp_path_factory, d
     ingest(folder / "data-whole", folder / "whole-*")
     for part in sorted(folder.glob("part-*")):
         ingest(folder / "data-parts", part)
-    # the same bytes twice are a copy, so a log that was cut into equal halves is the one thing that cannot be told
     parts = [part.read_bytes() for part in sorted(folder.glob("part-*"))]
-    halves = [gzip.decompress(part) if part.startswith(b"\x1f\x8b") else part for part in parts]
-    if len({half for half in halves if half}) == len([half for half in halves if half]):
-        ignored = ("key_hi", "key_lo", "content_id", "line_number", "part", "action_id")
-        assert figures(folder / "data-parts", ignored) == figures(folder / "data-whole", ignored)
+    if are_told_apart([gzip.decompress(part) if part.startswith(b"\x1f\x8b") else part for part in parts]):
+        assert figures(folder / "data-parts") == figures(folder / "data-whole")
+        ingest(folder / "data-at-once", folder / "part-*")
+        assert figures(folder / "data-at-once") == figures(folder / "data-whole")
 
 
 def test_a_damaged_file_never_stops_the_rest(tmp_path, data):
@@ -263,3 +272,120 @@ def test_a_damaged_file_among_good_ones_of_its_shape_costs_only_itself(tmp_path,
     summary = ingest(data, tmp_path / "*.jsonl")
     assert [path.name for path, _ in summary.report.unreadable] == ["b.jsonl"]
     assert summary.call_count == 2
+
+
+def test_copies_within_one_run_bring_nothing(tmp_path, data):
+    content = jsonl(without_id(n) for n in range(5))
+    (tmp_path / "a.jsonl").write_bytes(content)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(content))
+    (tmp_path / "b.log").write_bytes(content)
+    assert ingest(data, tmp_path / "*").call_count == 5
+
+
+def test_a_log_that_was_rotated_into_two_files_goes_on_in_one_of_them(tmp_path, data):
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(jsonl(without_id(n) for n in range(3)))
+    ingest(data, log)
+    log.unlink()
+    grown = jsonl(without_id(n) for n in range(4))
+    (tmp_path / "a.1").write_bytes(grown)
+    (tmp_path / "a.1.gz").write_bytes(gzip.compress(grown))
+    (tmp_path / "a.other").write_bytes(grown[: -len(jsonl([without_id(3)]))] + jsonl([without_id(90)]))
+    assert ingest(data, tmp_path / "a.*").call_count == 2
+    assert ingest(data, tmp_path / "a.*").call_count == 0
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.ZstdCompressor().compress], ids=["gzip", "zstd"])
+def test_a_log_packed_in_the_middle_of_a_line_leaves_the_line_to_the_log(tmp_path, data, pack):
+    lines = jsonl(without_id(n) for n in range(3))
+    (tmp_path / "a.packed").write_bytes(pack(lines[:-20]))
+    (tmp_path / "b.jsonl").write_bytes(lines)
+    assert ingest(data, tmp_path / "*").call_count == 3
+    assert sum(content["quarantined_line_count"] for content in balance(data)) == 0
+
+
+def test_a_packed_log_that_arrived_by_half_is_read_when_it_is_whole(tmp_path, data):
+    packed = zstandard.ZstdCompressor().compress(jsonl(chat(n) for n in range(3000)))
+    log = tmp_path / "log.zst"
+    log.write_bytes(packed[: len(packed) // 2])
+    assert len(ingest(data, log).report.unreadable) == 1
+    log.write_bytes(packed)
+    assert ingest(data, log).call_count == 3000
+
+
+def test_a_half_written_row_of_a_csv_waits(tmp_path, data):
+    log = tmp_path / "log.csv"
+    pl.DataFrame([without_id(n) | {"output_tokens": 4567} for n in range(3)]).write_csv(log)
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-3])
+    assert ingest(data, log).call_count == 2
+    log.write_bytes(whole)
+    assert ingest(data, log).call_count == 1
+    assert ledger_rows(data)["output_tokens"].to_list() == [4567] * 3
+
+
+def write_array(path, rows):
+    path.write_text(json.dumps(rows))
+
+
+def write_pretty(path, rows):
+    path.write_text("\n".join(json.dumps(row, indent=1) for row in rows))
+
+
+def write_parquet(path, rows):
+    pl.DataFrame(rows).write_parquet(path)
+
+
+@pytest.mark.parametrize("write", [write_array, write_pretty, write_parquet])
+def test_a_document_that_grew_brings_what_it_grew_by(tmp_path, data, write):
+    rows = [without_id(n) for n in range(6)]
+    write(tmp_path / "log", rows[:4])
+    assert ingest(data, tmp_path / "log").call_count == 4
+    write(tmp_path / "copy", rows[:4])
+    write(tmp_path / "log", rows)
+    assert ingest(data, tmp_path / "log", tmp_path / "copy").call_count == 2
+    assert sorted(ledger_rows(data)["line_number"]) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("header.csv", b"called_at,model,input_tokens,output_tokens\n"),
+        ("empty.json", b"[]"),
+        ("half.jsonl", jsonl([without_id(1)])[:-20]),
+        ("nothing.jsonl", b""),
+        ("blank.jsonl", b"\n\n"),
+    ],
+)
+def test_an_export_with_nothing_in_it_yet_stops_nothing(tmp_path, data, name, content):
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "log.jsonl").write_bytes(jsonl([without_id(1)]))
+    assert ingest(data, tmp_path / name, tmp_path / "log.jsonl").call_count == 1
+
+
+def test_a_bad_row_costs_a_csv_only_itself(tmp_path, data):
+    log = tmp_path / "log.csv"
+    row = b"2026-11-01T10:00:00Z,gpt-5-mini,%b,1\n"
+    header = b"\n\ncalled_at,model,input_tokens,output_tokens\n"
+    log.write_bytes(header + row % b"1" + row % b"\xe9" + b"\n" + b"a,b\n" + row % b"2")
+    assert ingest(data, log).call_count == 2
+    (content,) = balance(data)
+    assert (content["quarantined_line_count"], content["blank_line_count"]) == (2, 1)
+
+
+@pytest.mark.parametrize("first", [{"choices": "x" * (2 << 20)}, {}], ids=["long first line", "byte order mark"])
+def test_how_a_log_begins_does_not_matter(tmp_path, data, first):
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(b"\xef\xbb\xbf" + jsonl([chat(1) | first, chat(2)]))
+    assert ingest(data, log).call_count == 2
+
+
+def test_many_small_logs_that_grow_and_one_bad_line_among_them(tmp_path, data):
+    for number in range(300):
+        (tmp_path / f"{number:03}.jsonl").write_bytes(jsonl([chat(number)]))
+    assert ingest(data, tmp_path / "*.jsonl").call_count == 300
+    for number in range(300):
+        with (tmp_path / f"{number:03}.jsonl").open("ab") as file:
+            file.write(jsonl([chat(1000 + number)]) if number != 123 else b"{broken\n")
+    assert ingest(data, tmp_path / "*.jsonl").call_count == 299
+    assert sum(content["quarantined_line_count"] for content in balance(data)) == 1

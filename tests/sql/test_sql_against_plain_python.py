@@ -89,7 +89,7 @@ def total_usd(costs):
 
 
 def success_by_action(ledger, outcomes):
-    """The latest telling of each action decides; without instants the latest is the last line."""
+    """The latest telling of each action decides; without instants success goes before failure, that before unknown."""
     actions = {call["action_id"] for call in ledger}
     latest = {}
     for telling in outcomes:
@@ -97,7 +97,7 @@ def success_by_action(ledger, outcomes):
         if subject == "response-1" and ledger:
             subject = ledger[0]["action_id"]
         if subject in actions:
-            latest[subject] = telling["is_success"]
+            latest[subject] = max(latest.get(subject), telling["is_success"], key=[None, False, True].index)
     return latest
 
 

@@ -10,12 +10,12 @@ that used the cache has them. `output_tokens` includes thinking. Source: Anthrop
 or belong to another model (advisor, fallback). What is billed is their sum, each at its own model.
 """
 
-import json
 from typing import Any
 
 import polars as pl
 
 from transforms.shapes.fields import COUNT, Kind, as_count, known_sum, text
+from transforms.shapes.paths import loads
 
 COUNTS = (
     "input_tokens",
@@ -95,7 +95,7 @@ def _parts(model: str | None, iterations: str) -> list[list[Any]]:
     by_model: dict[str | None, list[dict[str, Any]]] = {model: []}
     for iteration in _iterations(iterations):
         name = iteration.get("model")
-        by_model.setdefault(name if name and isinstance(name, str) else model, []).append(iteration)
+        by_model.setdefault(name if name and type(name) is str else model, []).append(iteration)
     return [
         [part, name, bool(found), *(_sum(found, count) for count in COUNTS)]
         for part, (name, found) in enumerate(by_model.items())
@@ -104,7 +104,7 @@ def _parts(model: str | None, iterations: str) -> list[list[Any]]:
 
 def _iterations(text: str) -> list[dict[str, Any]]:
     try:
-        found = json.loads(text)
+        found = loads(text)
     except ValueError:
         return []
     return [iteration for iteration in found if isinstance(iteration, dict)] if isinstance(found, list) else []
@@ -118,5 +118,9 @@ def _sum(iterations: list[dict[str, Any]], path: str) -> str | None:
     known = [value for value in values if value is not None]
     if not known or (path in _ALWAYS and len(known) < len(iterations)):
         return None
-    counts = [value if type(value) is int and value >= 0 else as_count(str(value)) for value in known]
+    counts = [_count(str(value)) for value in known]
     return "not a count" if None in counts else str(sum(counts))
+
+
+def _count(value: str) -> int | None:
+    return int(value) if len(value) < 10 and value.isdecimal() and value.isascii() else as_count(value)

@@ -13,7 +13,6 @@ off and answers that a guardrail held back. Source: LiteLLM 1.106 against server
 """
 
 import base64
-import json
 import re
 
 import polars as pl
@@ -21,6 +20,7 @@ import polars as pl
 from transforms.schemas import ATTRIBUTES
 from transforms.shapes.fields import BOOLEAN_OR_NONSENSE, CODE, COUNT, USD, Kind, is_refusal, known_sum, text
 from transforms.shapes.instants import INSTANT_KINDS
+from transforms.shapes.paths import loads
 from transforms.shapes.providers import provider_id
 
 FIELDS = (
@@ -100,10 +100,10 @@ def with_tags(lines: pl.DataFrame) -> pl.DataFrame:
 
 def _read_tags(request_tags: str) -> list[str | None]:
     try:
-        tags = json.loads(request_tags)
+        tags = loads(request_tags)
     except ValueError:
         tags = []
-    tags = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    tags = [tag for tag in tags if type(tag) is str] if isinstance(tags, list) else []
     found = {
         name: next((tag.removeprefix(prefix).strip() for tag in tags if tag.startswith(prefix)), None)
         for name, prefix in _TAGS.items()

@@ -1,6 +1,7 @@
-"""Paths into a parsed record, where a shape has to look for itself: in what a mapping matches and opens.
+"""Parsed JSON by one rule: paths into it, its numbers, and its text, spelt as the reader spells them.
 
-The same notation as Shape.fields: "usage.input", 'a."b.c"', "metadata>usage.input".
+The notation of Shape.fields: "usage.input", 'a."b.c"', and "metadata>usage.input" for a step into a text that holds
+JSON.
 """
 
 import json
@@ -8,7 +9,24 @@ import re
 from functools import cache
 from typing import Any
 
+DEEPEST = 200  # levels of nesting; no log needs more, and what walks a value calls itself for each
+
 _STEP = re.compile(r'([.>]?)(?:"((?:[^"]|"")*)"|([^.>"]+))')
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|[\]}]', re.DOTALL)
+
+
+class Number(str):
+    """A JSON number, or NaN and its like, as text."""
+
+
+def _fraction(digits: str) -> Number:
+    """The shortest digits of the double, as DuckDB keeps it; digit for digit where a double cannot hold it."""
+    value = float(digits)
+    return Number(digits if value in (float("inf"), float("-inf")) else repr(value))
+
+
+def _whole(digits: str) -> Number:
+    return Number("0" if digits == "-0" else digits)
 
 
 @cache
@@ -20,28 +38,65 @@ def steps(path: str) -> tuple[tuple[bool, str], ...]:
     return tuple(found)
 
 
+def loads(text: str, **hooks: Any) -> Any:
+    """JSON with its numbers as `Number`. Raises ValueError, for what is nested too deep too (TooDeep)."""
+    if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
+        raise TooDeep
+    try:
+        return json.loads(text, parse_int=_whole, parse_float=_fraction, parse_constant=Number, **hooks)
+    except RecursionError:
+        raise TooDeep from None
+
+
+class TooDeep(ValueError):
+    """JSON nested deeper than DEEPEST."""
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for match in _BRACKET.finditer(text):
+        if match[0][0] != '"':
+            depth += 1 if match[1] else -1
+            deepest = max(deepest, depth)
+    return deepest
+
+
 def find(record: Any, path: str) -> Any:
-    """The value at `path` in `record`; None where it is missing."""
-    value = record
-    for into_text, key in steps(path):
-        if into_text and isinstance(value, str):
+    """The value at `path` in `record`; None where it is missing or cannot be reached."""
+    return reach(record, path)[0]
+
+
+def reach(record: Any, path: str) -> tuple[Any, str | None]:
+    """(the value at `path`, None where it is missing; None), or (None, why it cannot be reached)."""
+    value, is_in_text = record, False
+    for steps_into_text, key in steps(path):
+        if steps_into_text and isinstance(value, str):
             try:
                 value = loads(value)
             except ValueError:
-                return None
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
-def loads(text: str) -> Any:
-    """JSON with its numbers as text, digit for digit."""
-    return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+                return None, f"{path} steps into a text that is not JSON"
+        is_in_text = is_in_text or steps_into_text
+        if value is None:
+            return None, None
+        if not isinstance(value, dict):
+            # an object is expected here: DuckDB's typed reader refuses anything else, but not inside a text
+            return None, None if is_in_text else f"{path} expects an object at the step before {key}"
+        value = value.get(key)
+    return value, None
 
 
 def as_text(value: Any) -> str | None:
-    """`value` as a LINES column has it."""
+    """`value` as a LINES column has it: a string is itself, a number its digits, a list or an object compact JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    return _json(value) if isinstance(value, dict | list) else str(value)
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{_json(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return str(value) if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)
