@@ -20,7 +20,7 @@ from pipelines.warehouse_sources import literal, literals
 ERRORS = (duckdb.Error,)
 MEMORY_LIMIT, MOST_THREADS = "400MB", 4  # every thread holds buffers of its own
 DUPLICATES_AT_ONCE = 150_000  # rows that are settled together
-MERGED_BYTES, MERGED_ROWS = 64 << 20, 1_000_000  # a file that is merged from smaller ones grows no further
+MERGED_ROWS = 100_000  # a file of as many rows is left as it is: to write it again would cost more than it saves
 ADDRESS = ["content_id", "line_number", "part"]
 
 
@@ -38,6 +38,8 @@ Lost = dict[Path, _Losers]
 def assemble(draft: Draft, live: list[DraftFile]) -> list[Path]:
     """Leaves in the draft the files to commit. Returns those of `live` (the ledger's files) that they replace, because
     a row in them is superseded."""
+    if not draft.files:
+        return []
     staged = [file for file in draft.files if file.kind == "ledger"]
     with closing(_connection(draft.staging)) as connection:
         lost = _find_losers(connection, staged, live, draft) if staged else {}
@@ -115,16 +117,15 @@ def _losers_of_buckets(folder: Path, settle: Callable[[pl.DataFrame], pl.DataFra
 def _groups(files: list[DraftFile], lost: Lost) -> Iterator[list[DraftFile]]:
     """The files of one day that have rows left, in groups of which each is to become one file."""
     group: list[DraftFile] = []
-    byte_count = row_count = 0
+    row_count = 0
     for file in files:
-        size = file.path.stat().st_size
         if file.path in lost and lost[file.path].row_count == file.row_count:
             continue
-        if group and (byte_count + size > MERGED_BYTES or row_count + file.row_count > MERGED_ROWS):
+        if group and row_count + file.row_count > MERGED_ROWS:
             yield group
-            group, byte_count, row_count = [], 0, 0
+            group, row_count = [], 0
         group.append(file)
-        byte_count, row_count = byte_count + size, row_count + file.row_count
+        row_count += file.row_count
     if group:
         yield group
 

@@ -12,6 +12,7 @@ from pipelines.ledger import Ledger
 from pipelines.log_files import shown
 from pipelines.manifest import now
 from pipelines.settings import UserError
+from pipelines.warehouse import SQL
 from transforms import schemas
 
 # price rows as JSON holds them: instants as microseconds
@@ -49,7 +50,14 @@ def made_of(store: Ledger, scenario_names: list[str]) -> str:
     """What a build is made of, as text: the same text means that the published catalogue is still right."""
     kept = store.manifest.rows("select kind, hash from input order by kind")
     versions = [importlib.metadata.version(name) for name in ("tokenspread", "genai-prices")]
-    return json.dumps([store.manifest.version(), kept, scenario_names, versions])
+    return json.dumps([store.manifest.version(), kept, scenario_names, versions, _models_digest()])
+
+
+def _models_digest() -> str:
+    digest = xxhash.xxh3_128()
+    for path in sorted(SQL.rglob("*.sql")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def price_history(store: Ledger) -> pl.DataFrame:

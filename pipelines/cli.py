@@ -10,7 +10,8 @@ from typer.exceptions import TyperException
 
 from pipelines.settings import LedgerBusy, Settings, UserError
 
-EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_BUSY = 1, 3, 4, 75
+EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_BUSY, EXIT_INTERRUPTED = 1, 3, 4, 75, 130
+INTERRUPTED = "interrupted; what was not committed yet is taken by the next run"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tokens per action and cost per outcome, measured from LLM call logs, and what happens when prices move.\n\n"
     "Exit codes: 0 done; 1 a mistake to mend; 2 wrong usage; 3 done, but a file could not be read; 4 a check failed "
-    "and nothing was published; 75 another run is writing.",
+    "and nothing was published; 75 another run is writing; 130 interrupted.",
 )
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
@@ -141,18 +142,15 @@ def main(arguments: list[str] | None = None) -> None:
     code: Any = 0
     try:
         code = app(arguments, standalone_mode=False) or 0
+        sys.stdout.flush()
     except typer.Exit as stop:
         code = stop.exit_code
-    except LedgerBusy as error:
-        code = _say(error, EXIT_BUSY)
-    except UserError as error:
-        code = _say(error, EXIT_MISTAKE)
     except typer.Abort as stop:
-        code = _unexpected(stop.__cause__) if isinstance(stop.__cause__, EOFError) else 130
+        code = (
+            _unexpected(stop.__cause__) if isinstance(stop.__cause__, EOFError) else _say(INTERRUPTED, EXIT_INTERRUPTED)
+        )
     except Exception as error:
         code = _unexpected(error)
-    sys.stdout.flush()
-    sys.stderr.flush()
     # straight out: DuckDB's binding prints about its own leaks at a normal exit, where numpy is installed
     os._exit(code if isinstance(code, int) else 0)
 
@@ -163,13 +161,23 @@ def _unexpected(error: Exception) -> int:
     if isinstance(error, TyperException):
         error.show()
         return int(error.exit_code)
+    if isinstance(error, LedgerBusy):
+        return _say(error, EXIT_BUSY)
+    if isinstance(error, UserError):
+        return _say(error, EXIT_MISTAKE)
     if type(error).__name__ == "CheckFailed":
         return _say(error, EXIT_CHECK)
+    if "Query interrupted" in str(error):  # what DuckDB makes of Ctrl-C
+        return _say(INTERRUPTED, EXIT_INTERRUPTED)
+    if isinstance(error, BrokenPipeError):  # the reader of our output, `head` for one, has had enough
+        return 0
+    if isinstance(error, OSError):
+        return _say(f"the output could not be written ({error.strerror})", EXIT_MISTAKE)
     traceback.print_exception(error)
     return 70
 
 
-def _say(error: Exception, code: int) -> int:
+def _say(error: object, code: int) -> int:
     from pipelines.report.text import harmless
 
     # a file's name may hold what a terminal obeys

@@ -24,7 +24,10 @@ class Parser(Protocol):
         """A row of texts for each of the lines, none of which is blank; None where one of them is refused."""
 
     def malformed(self, lines: list[bytes]) -> set[int]:
-        """Indices of those that are no JSON. All are UTF-8."""
+        """Indices of those that are no JSON. All are UTF-8, none is blank."""
+
+    def misshapen(self, lines: list[bytes]) -> set[int]:
+        """Indices of those that do not have their objects where these are read. All are JSON."""
 
 
 @dataclass
@@ -86,35 +89,22 @@ def _accepted(
     lines: list[Line], fields: Mapping[str, str], parser: Parser, rejects: list[tuple[int, str]]
 ) -> Iterator[tuple[list[Line], pl.DataFrame]]:
     """The lines that DuckDB accepts, with their rows; the others are added to `rejects`."""
-    lines = _without_malformed(lines, fields, parser, rejects)
-    rows = parser.rows([line for _, line in lines])
-    if rows is not None:
-        yield lines, rows
-        return
+    rejects += ((number, "not UTF-8") for number, line in lines if not _is_utf8(line))
+    lines = [(number, line) for number, line in lines if _is_utf8(line)]
+    for refused in (parser.malformed, parser.misshapen):
+        indices = refused([line for _, line in lines])
+        rejects += ((lines[index][0], _reason(lines[index][1], fields)) for index in indices)
+        lines = [line for index, line in enumerate(lines) if index not in indices]
+        rows = parser.rows([line for _, line in lines])
+        if rows is not None:
+            yield lines, rows
+            return
     suspects = {number for number, line in lines if records.fault(line, fields)}
     for some in (
         [line for line in lines if line[0] not in suspects],
         *([line] for line in lines if line[0] in suspects),
     ):
         yield from _halved(some, fields, parser, rejects)
-
-
-def _without_malformed(
-    lines: list[Line], fields: Mapping[str, str], parser: Parser, rejects: list[tuple[int, str]]
-) -> list[Line]:
-    texts, kept = [], []
-    for number, line in lines:
-        if _is_utf8(line):
-            texts.append((number, line))
-        else:
-            rejects.append((number, "not UTF-8"))
-    malformed = parser.malformed([line for _, line in texts])
-    for index, (number, line) in enumerate(texts):
-        if index in malformed:
-            rejects.append((number, _reason(line, fields)))
-        else:
-            kept.append((number, line))
-    return kept
 
 
 def _halved(

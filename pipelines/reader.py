@@ -22,7 +22,8 @@ from pipelines.pieces import LINE_BYTES, Piece
 from transforms import schemas
 
 PARSER_ERRORS = (duckdb.Error,)  # what reading a Parquet file or a JSON document may raise
-REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException)  # what DuckDB says of text; not of memory or disk
+# What DuckDB says of text, not of memory or disk. Its message cites the text, cut off within a letter at times.
+REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException, UnicodeDecodeError)
 BLOCK_BYTES = 4 << 20  # what the exact path looks at together; smaller blocks keep one bad line from slowing the rest
 BATCH_ROWS = 50_000  # DuckDB gives fewer at a time, and each step of polars would cost more than its rows
 PARQUET_ROWS = 250_000
@@ -75,7 +76,7 @@ class Reader:
                     frames = []
             if frames:
                 yield pl.concat(frames)
-        except (duckdb.Error, NanoarrowException) as error:
+        except (duckdb.Error, NanoarrowException, UnicodeDecodeError) as error:
             raise Unclean from error
 
     def read_exactly(self, pieces: list[Piece], fields: Mapping[str, str]) -> Iterator[Read]:
@@ -116,7 +117,7 @@ class _BlockParser:
 
     def __init__(self, reader: Reader, fields: Mapping[str, str]) -> None:
         self.connection, self.path, self.query = reader.connection, reader.staging / "block.jsonl", _query(fields)
-        self.schema = dict.fromkeys(fields, pl.String)
+        self.schema, self.misshapen_if = dict.fromkeys(fields, pl.String), records.duckdb_misshapen(fields)
 
     def rows_of(self, block: bytes) -> pl.DataFrame | None:
         if not block:
@@ -132,14 +133,18 @@ class _BlockParser:
         return self.rows_of(_block(lines))
 
     def malformed(self, lines: list[bytes]) -> set[int]:
-        """By the same parser as the reader's, which says it of every line at once."""
+        return self._lines_where("not json_valid(line)", lines)
+
+    def misshapen(self, lines: list[bytes]) -> set[int]:
+        return self._lines_where(self.misshapen_if, lines)
+
+    def _lines_where(self, condition: str, lines: list[bytes]) -> set[int]:
         self.path.write_bytes(_block(lines))
         query = (
             "select number - 1 from (select unnest(lines) as line, generate_subscripts(lines, 1) as number from "
-            "(select string_split(content, chr(10)) as lines from read_text(?))) where not json_valid(line)"
+            f"(select string_split(content, chr(10)) as lines from read_text(?))) where line <> '' and {condition}"
         )
-        found = self.connection.execute(query, [as_glob(self.path)]).fetchall()
-        return {index for (index,) in found if index < len(lines)}
+        return {index for (index,) in self.connection.execute(query, [as_glob(self.path)]).fetchall()}
 
 
 def _query(fields: Mapping[str, str], with_filename: bool = False) -> str:

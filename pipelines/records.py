@@ -1,6 +1,6 @@
 """Fields of a record, by the paths that shapes declare: found in a parsed record, and asked of DuckDB."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -89,18 +89,61 @@ def _literal(text: str) -> str:
 
 def duckdb_columns(fields: Mapping[str, str]) -> tuple[str, str]:
     """(the `columns` of read_json, the select list) that read `fields`, each as VARCHAR named by its column name."""
+    texts = _texts(fields)
+    columns = ", ".join(f"{_literal(name)}: {_literal(_type(node))}" for name, node in _tree(fields).items())
+    selected = ", ".join(f"{_expression(path, texts)} as {quoted(name)}" for name, path in fields.items())
+    return "{" + columns + "}", selected
+
+
+def duckdb_misshapen(fields: Mapping[str, str]) -> str:
+    """Whether read_json surely refuses a `line` that is JSON, as an expression of SQL: there is no object where one is
+    expected, or one that has a key twice; or a text to step into is no JSON."""
+    (_, top), *objects = _objects((), _tree(fields))
+    opened = {steps(path)[0] for path in fields.values() if len(steps(path)) > 1}
+    # each function parses the line anew, so what is below is taken out of it at once
+    paths_below = [*(keys for keys, _ in objects), *sorted(opened)]
+    parts = ", ".join(_literal(_json_path(keys)) for keys in paths_below)
+    reasons = ["json_type(line) <> 'OBJECT'", _has_key_twice("line", top)]
+    for number, (_, children) in enumerate(objects, start=1):
+        reasons.append(f"json_type(parts[{number}]) not in ('OBJECT', 'NULL')")
+        reasons.append(_has_key_twice(f"parts[{number}]", children))
+    for number in range(len(objects) + 1, len(paths_below) + 1):
+        reasons.append(f"not json_valid(parts[{number}] ->> '$')")
+    return (
+        f"(select coalesce({' or '.join(reasons)}, false) "
+        f"from (select json_extract(line, [{parts}]::varchar[]) as parts))"
+    )
+
+
+def _has_key_twice(value: str, names: Mapping[str, Any]) -> str:
+    keys = f"list_filter(json_keys({value}), lambda key: key in ({', '.join(map(_literal, names))}))"
+    return f"len({keys}) <> len(list_distinct({keys}))"
+
+
+def _texts(fields: Mapping[str, str]) -> set[tuple[str, ...]]:
+    """What is read as text; where a value is wanted whole, what is below comes out of it."""
+    return {steps(path)[0] for path in fields.values()}
+
+
+def _tree(fields: Mapping[str, str]) -> dict[str, Any]:
+    """The objects that are read, keys in keys; what has none is read as text."""
     tree: dict[str, Any] = {}
-    texts = {steps(path)[0] for path in fields.values()}  # where a value is wanted whole, what is below comes out of it
+    texts = _texts(fields)
     for path in fields.values():
-        node = tree
-        first = steps(path)[0]
+        node, first = tree, steps(path)[0]
         for depth, key in enumerate(first):
             node = node.setdefault(key, {})
             if first[: depth + 1] in texts:
                 break
-    columns = ", ".join(f"{_literal(name)}: {_literal(_type(node))}" for name, node in tree.items())
-    selected = ", ".join(f"{duckdb_expression(path, texts)} as {quoted(name)}" for name, path in fields.items())
-    return "{" + columns + "}", selected
+    return tree
+
+
+def _objects(keys: tuple[str, ...], node: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """(its keys from the record on, what is read of it) of each object that is read."""
+    if node:
+        yield keys, node
+        for key, child in node.items():
+            yield from _objects((*keys, key), child)
 
 
 def _type(node: Mapping[str, Any]) -> str:
@@ -109,12 +152,15 @@ def _type(node: Mapping[str, Any]) -> str:
     return "STRUCT(" + ", ".join(f"{quoted(key)} {_type(child)}" for key, child in node.items()) + ")"
 
 
-def duckdb_expression(path: str, texts: set[tuple[str, ...]] | None = None) -> str:
+def _expression(path: str, texts: set[tuple[str, ...]]) -> str:
     """The field as an expression over a row called `line`."""
     first, *inner = steps(path)
-    whole = next((n for n in range(1, len(first)) if texts and first[:n] in texts), len(first))
+    whole = next((n for n in range(1, len(first)) if first[:n] in texts), len(first))
     expression = "line." + ".".join(quoted(key) for key in first[:whole])
     for group in ([first[whole:]] if whole < len(first) else []) + inner:
-        json_path = "$" + "".join(f'."{key}"' for key in group)
-        expression = f"json_extract_string({expression}, {_literal(json_path)})"
+        expression = f"json_extract_string({expression}, {_literal(_json_path(group))})"
     return expression
+
+
+def _json_path(keys: tuple[str, ...]) -> str:
+    return "$" + "".join(f'."{key}"' for key in keys)

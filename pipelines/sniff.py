@@ -32,7 +32,7 @@ def look(file: LogFile) -> Look:
     if not text:
         return Look("empty", [], "an empty file")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:1000]:
-        return Look("none", [], "binary or UTF-16 bytes")
+        return Look("none", [], "binary or UTF-16 bytes; if it is text, save it as UTF-8")
     if text.startswith(b"[") and text[1:].lstrip().startswith(ARRAY_START):
         return Look("array", [], "a JSON array")
     if text.startswith(b"{"):

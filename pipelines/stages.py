@@ -66,7 +66,7 @@ def _check_inputs(settings: Settings) -> list[scenarios.Scenario]:
     if settings.revenue:
         revenue_file.read_revenue_file(settings.revenue)
     try:
-        return [scenarios.parse(text) for text in settings.scenarios]
+        return scenarios.parse_all(settings.scenarios)
     except ValueError as error:
         raise UserError(f"--scenario: {error}") from None
 

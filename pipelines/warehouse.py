@@ -51,6 +51,8 @@ TABLES = (
     "possible_duplicates",
     "about",
 )
+UNPRINTABLE = re.compile(r"\b(INTERVAL|UNION|BIGNUM|VARIANT|BIT|GEOMETRY)\b|TIME WITH TIME ZONE")
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # names within a type
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
 KEPT_DURING_BUILD = ("outcomes", "actions")
 
@@ -155,6 +157,7 @@ def query(link: Path, sql: str) -> pl.DataFrame:
             raise UserError("only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) at a time can be asked")
         with _connect_sandboxed(link) as connection:
             _refuse_writes(connection, sql)
+            _refuse_unprintable(connection, sql)
             return frame_of(connection, sql)
     except duckdb.Error as error:
         raise UserError(f"the query failed: {error}") from error
@@ -201,6 +204,16 @@ def _refuse_writes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     plan = connection.sql(f"explain (format json) {sql}").fetchall()[0][1]
     if re.search(r'"name": *"[A-Z_]*COPY', plan):
         raise UserError("the published tables are read-only: a query cannot COPY to a file")
+
+
+def _refuse_unprintable(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise UserError for a column that a frame cannot hold: polars ends in a panic on some types."""
+    rows = connection.sql(sql)
+    if repeated := [name for name in rows.columns if rows.columns.count(name) > 1]:
+        raise UserError(f"the query has two columns {repeated[0]}; give each one a name of its own, with `as`")
+    for name, dtype in zip(rows.columns, rows.types, strict=True):
+        if unprintable := UNPRINTABLE.search(QUOTED.sub("", str(dtype))):
+            raise UserError(f"column {name} is of type {unprintable[0]}, which has no output; cast it: {name}::varchar")
 
 
 def frame_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:

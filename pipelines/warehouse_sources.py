@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -92,7 +93,22 @@ class Inputs:
             "parquet_files": {"path": files},
         }
         made = {name: pl.DataFrame(columns, schema=TABLE_SOURCES[name]) for name, columns in lists.items()}
+        made["runs"] = self._ended_runs()
         return {name: getattr(self, name) for name in TABLE_SOURCES if name not in made} | made
+
+    def _ended_runs(self) -> pl.DataFrame:
+        """The build that still runs is done in what it publishes: the catalogue is seen only if it is."""
+        version, book = self.settings.get("ledger_version"), self.settings.get("price_book_hash")
+        ended = {
+            "ended_at": pl.lit(datetime.now(UTC)).cast(RUNS["ended_at"]),
+            "version": pl.lit(version).cast(RUNS["version"]),
+            "price_book_hash": pl.lit(book, RUNS["price_book_hash"]),
+            "status": pl.lit("done"),
+        }
+        is_running = pl.col("status") == "running"
+        return self.runs.with_columns(
+            pl.when(is_running).then(value).otherwise(pl.col(name)).alias(name) for name, value in ended.items()
+        )
 
 
 class ArrowStream:

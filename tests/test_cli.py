@@ -85,6 +85,19 @@ MISTAKES = {
     "bad config": (["run", "log.jsonl", "--config", "notes.txt"], 1, "notes.txt: not valid TOML"),
     "unknown option": (["run", "--speed"], 2, "No such option"),
     "unknown grouping": (["report", "--by", "colour", "--data", "."], 1, ""),
+    "inspect an empty folder": (["inspect", "nothing"], 1, "nothing: there is no file to look at"),
+    "inspect a damaged gzip": (["inspect", "cut.gz"], 1, "cut.gz: cut short or damaged"),
+    "inspect a damaged Parquet file": (["inspect", "cut.parquet"], 1, "cut.parquet: does not parse as"),
+    "link to nothing": (["run", "dangling"], 1, "dangling: cannot be read (no such file or directory)"),
+    "link to itself": (["run", "loop"], 1, "loop: cannot be read (too many levels of symbolic links)"),
+    "no such user": (["run", "~nosuchuser/x"], 1, "~nosuchuser/x: no such file or folder"),
+    "name too long": (["run", "x" * 300], 1, "no such file or folder"),
+    "name that a terminal obeys": (["run", "a\x1b[31m"], 1, "a\\x1b[31m: no such file or folder"),
+    "config of wrong types": (["run", "--config", "wrong.toml"], 1, "wrong.toml: [input] logs cannot be 5"),
+    "data folder is a file": (["run", "log.jsonl", "--data", "notes.txt"], 1, "notes.txt: cannot be written"),
+    "data folder cannot be made": (["run", "log.jsonl", "--data", "notes.txt/x"], 1, "notes.txt/x: cannot be written"),
+    "data folder is another's": (["run", "log.jsonl", "--data", "other"], 1, "other: has a 'staging' that"),
+    "manifest is junk": (["run", "log.jsonl", "--data", "junk"], 1, "manifest.sqlite: the manifest is damaged"),
 }
 
 
@@ -93,6 +106,14 @@ def test_a_mistake_is_told_in_a_line_with_its_place_and_fix(tmp_path, mistake):
     arguments, code, message = MISTAKES[mistake]
     (tmp_path / "log.jsonl").write_bytes(jsonl([chat(1)]))
     (tmp_path / "notes.txt").write_text("just some notes, ")
+    (tmp_path / "cut.gz").write_bytes(b"\x1f\x8b\x08\x00cut")
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1cutPAR1")
+    (tmp_path / "wrong.toml").write_text("[input]\nlogs = 5\n")
+    for folder in ("nothing", "other/staging", "junk"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "junk" / "manifest.sqlite").write_bytes(b"not a database" * 100)
+    for link, target in (("dangling", "nowhere"), ("loop", "loop")):
+        (tmp_path / link).symlink_to(target)
     done = tokenspread(*arguments, cwd=tmp_path)
     assert done.returncode == code
     assert message in done.stderr
@@ -113,6 +134,25 @@ def test_a_damaged_file_is_named_and_the_exit_code_says_so(tmp_path):
     assert done.returncode == 3
     assert "cut.gz: cut short or damaged" in done.stderr
     assert "calls       1" in done.stdout
+
+
+def test_what_a_folder_holds_that_cannot_be_looked_at_is_named_and_the_exit_code_says_so(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "log.jsonl").write_bytes(jsonl([chat(1)]))
+    (tmp_path / "logs" / "old.jsonl").symlink_to("gone.jsonl")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/logs/\xff.jsonl")).write_bytes(jsonl([chat(2)]))
+    done = tokenspread("run", "logs", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "logs/old.jsonl: no such file" in done.stderr and "its path is not UTF-8; rename it" in done.stderr
+    assert "calls       1" in done.stdout
+
+
+def test_a_run_over_everything_here_does_not_read_its_own_ledger(tmp_path):
+    (tmp_path / "log.jsonl").write_bytes(jsonl([chat(1), chat(2)]))
+    for _ in range(3):
+        done = tokenspread("run", ".", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "calls       2" in done.stdout
 
 
 def test_settings_stand_in_tokenspread_toml(tmp_path):

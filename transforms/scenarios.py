@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 import polars as pl
@@ -47,11 +48,17 @@ def parse(text: str) -> Scenario:
         raise ValueError(f"scenario {text!r} is not a change in percent; write it as -30%, +50% or -33.3333%")
     sign, digits = match.groups()
     percent = Fraction(digits)
+    digits = f"{Decimal(digits).normalize():f}"  # -30.0% is -30%
     if percent > (100 if sign == "-" else MAX_PERCENT):
         bound = "below -100%, which is free already" if sign == "-" else f"above +{MAX_PERCENT}%"
         raise ValueError(f"scenario {text!r} is {bound}; write a change between -100% and +{MAX_PERCENT}%")
     sign = sign if percent else ""
     return Scenario(f"{sign or '+' * bool(percent)}{digits}%", 1 + (-percent if sign == "-" else percent) / 100)
+
+
+def parse_all(texts: Sequence[str]) -> list[Scenario]:
+    """The scenarios of texts, each once. Raises ValueError."""
+    return list({scenario.name: scenario for scenario in map(parse, texts)}.values())
 
 
 def scenario_rates(cards: pl.DataFrame, scenarios: Sequence[Scenario]) -> pl.DataFrame:

@@ -68,7 +68,8 @@ def _recorded(figures: dict[str, Any]) -> list[str]:
         told = f"{count(equal)} of {counted(compared, 'compared call')} cost what the log says"
         told += f" ({money(recorded['equal_recorded_cost_usd'])} USD)" if equal else ""
         if gaps:
-            told += f"; {count(differing)} differ, the largest by {money(abs(gaps[0]['gap_usd']))} USD:"
+            differ = "1 differs," if differing == 1 else f"{count(differing)} differ, the largest"
+            told += f"; {differ} by {money(abs(gaps[0]['gap_usd']))} USD:"
         lines.append(f"recorded    {told}")
     for gap in gaps:
         lines.append(

@@ -3,9 +3,14 @@
 from collections import Counter
 from typing import TextIO
 
+from pipelines import records, sniff
+from pipelines.log_files import BOM, open_bytes
 from pipelines.report import query
-from pipelines.report.text import harmless
+from pipelines.report.text import counted, harmless
 from pipelines.summaries import Inspection
+
+MOST_CALLS = 20
+MOST_FIELDS = 40
 
 SHOWN = ("line_number", "called_at", "provider", "model", "status", "input_tokens", "cache_read_tokens",
          "output_tokens", "feature", "user_id", "customer_id", "action_id")  # fmt: skip
@@ -13,24 +18,45 @@ SHOWN = ("line_number", "called_at", "provider", "model", "status", "input_token
 
 def write(inspection: Inspection, stream: TextIO) -> None:
     print(f"{harmless(str(inspection.path))}: {harmless(inspection.look.seen)}", file=stream)
+    if inspection.look.layout == "lines":
+        _write_other_lines(inspection, stream)
     if inspection.shape is None:
         _write_unknown(inspection, stream)
         return
-    print(f"shape {inspection.shape}; of its first {inspection.calls.height} records:", file=stream)
+    print(f"shape {inspection.shape}; of its first {counted(inspection.calls.height, 'record')}:", file=stream)
     verdicts = Counter(inspection.calls["verdict"].to_list())
     for verdict, count in verdicts.most_common():
         what = "calls" if verdict is None else "other lines" if verdict == "other" else f"quarantined: {verdict}"
         print(f"  {count} {what}", file=stream)
-    query.write(inspection.calls.filter(inspection.calls["verdict"].is_null()).select(SHOWN), "table", stream)
+    calls = inspection.calls.filter(inspection.calls["verdict"].is_null()).select(SHOWN)
+    query.write(calls.head(MOST_CALLS), "table", stream)
+    if calls.height > MOST_CALLS:
+        print(f"and {counted(calls.height - MOST_CALLS, 'more call')}", file=stream)
 
 
 def _write_unknown(inspection: Inspection, stream: TextIO) -> None:
     print(f"no shape fits; known are {', '.join(inspection.known_shapes)}", file=stream)
     fields = Counter(path for record in inspection.look.records for path in _paths(record))
     if fields:
-        print(f"fields in its first {len(inspection.look.records)} records, to map in tokenspread.toml:", file=stream)
-    for path, count in sorted(fields.items()):
-        print(f"  {harmless(path)}  ({count})", file=stream)
+        print(
+            f"fields in its first {counted(len(inspection.look.records), 'record')}, to map in tokenspread.toml:",
+            file=stream,
+        )
+    shown = {path for path, _ in fields.most_common(MOST_FIELDS)}  # keys that are ids would make a list of thousands
+    for path in sorted(shown):
+        print(f"  {harmless(path)}  ({fields[path]})", file=stream)
+    if rest := len(fields) - len(shown):
+        print(f"  and {counted(rest, 'rarer field')}", file=stream)
+
+
+def _write_other_lines(inspection: Inspection, stream: TextIO) -> None:
+    """Says how many of the lines that were looked at hold no JSON object."""
+    with open_bytes(inspection.path) as file:
+        lines = file.read(sniff.LOOK_BYTES).removeprefix(BOM).split(b"\n")
+    lines = [line for line in (lines[:-1] or lines) if line.strip()][: sniff.RECORDS]
+    others = sum(not isinstance(records.parse(line), dict) for line in lines)
+    if others:
+        print(f"of its first {counted(len(lines), 'line')}, {others:,} hold no JSON object", file=stream)
 
 
 def _paths(record: dict, prefix: str = "") -> list[str]:

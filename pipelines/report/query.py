@@ -2,12 +2,16 @@
 
 import csv
 import json
+import math
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TextIO
 
 import polars as pl
+from polars.exceptions import PanicException
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +20,9 @@ from pipelines.report.text import UNKNOWN, harmless
 from pipelines.settings import UserError
 
 PLAIN_WIDTH = 240
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FIRST_DAY, LAST_DAY = ((day - date(1970, 1, 1)).days for day in (date.min, date.max))
+UNITS_A_DAY = {None: 1, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
+FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d[\d,.]*(e[+-]?\d+)?\s?%?$)", re.IGNORECASE)  # but no figure: -30% is harmless
 
 
 def write(rows: pl.DataFrame, output: str, stream: TextIO) -> None:
@@ -24,40 +30,92 @@ def write(rows: pl.DataFrame, output: str, stream: TextIO) -> None:
     if output == "csv":
         _write_csv(rows, stream)
     elif output == "json":
-        stream.write(json.dumps(rows.to_dicts(), default=_plain, indent=1) + "\n")
+        told = [dict(zip(rows.columns, map(_plain, row), strict=True)) for row in _values(rows)]
+        stream.write(json.dumps(told, indent=1, allow_nan=False) + "\n")
     elif output == "table":
         _write_table(rows, stream)
     else:
         raise UserError(f"--format {output}: no such format; write table, csv or json")
 
 
+def _values(rows: pl.DataFrame) -> list[tuple]:
+    far = "a date or instant is outside the years 1 to 9999; cast it to varchar"
+    # Before Python's dates are asked: for an infinite one polars prints a panic beside the error.
+    if any(_is_far(column) for column in rows.iter_columns() if column.dtype in (pl.Date, pl.Datetime)):
+        raise UserError(far)
+    try:
+        return rows.rows()
+    except (PanicException, ValueError, OverflowError):  # what Python's dates cannot hold
+        raise UserError(far) from None
+
+
+def _is_far(column: pl.Series) -> bool:
+    a_day = UNITS_A_DAY[getattr(column.dtype, "time_unit", None)]
+    days = column.to_physical() // a_day
+    return not days.drop_nulls().is_between(FIRST_DAY, LAST_DAY).all()
+
+
 def _write_csv(rows: pl.DataFrame, stream: TextIO) -> None:
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(rows.columns)
-    writer.writerows([_cell(value) for value in row] for row in rows.iter_rows())
+    plain = csv.writer(stream, lineterminator="\n")
+    quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)  # of itself it quotes no carriage return
+    plain.writerow(rows.columns)
+    for row in _values(rows):
+        cells = list(map(_cell, row))
+        (quoted if "\r" in "".join(cells) else plain).writerow(cells)
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any) -> str:
     """Text from a log must not become a formula in the spreadsheet that opens the file."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+    if isinstance(value, str) and FORMULA.match(value):
         return "'" + value
-    return "" if value is None else _plain(value)
+    return "" if value is None else _text(value)
 
 
 def _write_table(rows: pl.DataFrame, stream: TextIO) -> None:
+    """Side by side where every column fits the width, else one block for each row."""
     is_terminal = stream.isatty()
+    console = Console(file=stream, width=None if is_terminal else PLAIN_WIDTH, markup=False, highlight=False)
+    names = list(map(harmless, rows.columns))
+    cells = [[UNKNOWN if value is None else harmless(_text(value)) for value in row] for row in _values(rows)]
+    widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
+    if cells and sum(widths) + 2 * len(widths) > console.width:
+        _write_blocks(names, cells, stream)
+        return
     table = Table(box=box.SIMPLE_HEAD if is_terminal else None, pad_edge=False)
-    for name, dtype in rows.schema.items():
-        table.add_column(harmless(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in rows.iter_rows():
-        table.add_row(*(Text(UNKNOWN if value is None else harmless(str(_plain(value)))) for value in row))
-    Console(file=stream, width=None if is_terminal else PLAIN_WIDTH, markup=False, highlight=False).print(table)
+    for name, dtype in zip(names, rows.dtypes, strict=True):
+        table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _write_blocks(names: list[str], cells: list[list[str]], stream: TextIO) -> None:
+    width = max(map(cell_len, names))
+    for number, row in enumerate(cells, start=1):
+        stream.write(f"row {number:,}\n")
+        for name, cell in zip(names, row, strict=True):
+            stream.write(f"  {name}{' ' * (width - cell_len(name))}  {cell}\n")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return str(value)
+    plain = _plain(value)
+    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (list, dict)) else str(plain)
 
 
 def _plain(value: Any) -> Any:
-    """Exact text for what JSON has no type for: a Decimal through a float would lose digits."""
+    """Exact text for what JSON has no type for: a Decimal through a float would lose digits. NaN is null, as in JS."""
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, pl.Series)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return format(value, "f")
-    return value
+    if isinstance(value, bytes):
+        return value.hex()
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

@@ -106,7 +106,9 @@ def _tables(by: str, scenarios: list[dict[str, Any]]) -> list[tuple[str, list[Co
         if has_revenue:
             margins = [_scenario_margin(scenarios, number) for number in numbers]
             revenue = ("revenue", lambda row: money(row["scenarios"][0]["revenue_usd"]))
-            tables.append((f"Margin when prices move, by {by} (USD; LOST: below zero)", [revenue, *margins, BREAK_EVEN]))
+            tables.append(
+                (f"Margin when prices move, by {by} (USD; LOST: below zero)", [revenue, *margins, BREAK_EVEN])
+            )
     return tables
 
 

@@ -30,19 +30,19 @@ reasons as (
                 and coalesce(revenue.period_end <= log_period.first_day, true) then 'outside the log''s days'
             when
                 revenue.feature not in (select coalesce(feature, 'unattributed') from usage_cube)
-                then 'names a feature that no call has'
+                then 'for a feature that no call has'
             when
                 revenue.user_id not in (select coalesce(user_id, 'unattributed') from usage_cube)
-                then 'names a user that no call has'
+                then 'for a user that no call has'
             when
                 revenue.customer_id not in (select coalesce(customer_id, 'unattributed') from usage_cube)
-                then 'names a customer that no call has'
+                then 'for a customer that no call has'
             when
                 revenue.revenue_per_success_pico is not null
                 and revenue.outcome not in (
                     select outcome from outcomes where action_id is not null and outcome is not null
                 )
-                then 'names an outcome that no action has'
+                then 'for an outcome that no action has'
         end as reason,
     from source.revenue as revenue
     cross join log_period

@@ -2,7 +2,7 @@
 -- run_id | identity of the run
 -- kind | what was run
 -- started_at | start (UTC)
--- ended_at | end (UTC); null: not ended
+-- ended_at | end (UTC); of the build that made this catalogue, when it began to write it
 -- status | how it ended
 -- version | version of the ledger that it left
 -- price_book_hash | the price book that it used

@@ -19,6 +19,7 @@ FIELDS = {
     "tokens": "usage.input",
     "cached": "usage.details.cached",
     "whole": "usage.details",
+    "count": "usage.parts.count",
     "tag": "metadata>tags.feature",
     "dotted": '"a.b"."c d"',
 }
@@ -32,7 +33,8 @@ details = st.fixed_dictionaries({}, optional={"cached": json_values})
 plain_records = st.fixed_dictionaries(
     {"id": st.text(min_size=1, max_size=8)},
     optional={
-        "usage": st.none() | st.fixed_dictionaries({}, optional={"input": json_values, "details": details}),
+        "usage": st.none()
+        | st.fixed_dictionaries({}, optional={"input": json_values, "details": details, "parts": st.none() | details}),
         "metadata": st.none() | st.fixed_dictionaries({"tags": st.fixed_dictionaries({"feature": json_values})}),
         "a.b": st.fixed_dictionaries({"c d": json_values}),
         "more": json_values,
@@ -49,7 +51,7 @@ WORDS = (
     *("true", "null", '""', '"x"', '"007"', '"5"', '"null"', '"[1,"', '"{not json"'),
     *('"\\u00e9\\/é"', '"\\ud83d\\ude00"', '"\\u0000"', '"{\\"tags\\":{\\"feature\\":1.50}}"'),
 )
-DEEP = tuple("[" * depth + "]" * depth for depth in (150, 2_000))
+DEEP = {depth: "[" * depth + "]" * depth for depth in (150, 2_000)}
 BAD_VALUES = ('"\\ud800"', '"\t"', "01", "+1", "1.", "tru", "'x'", "")
 commas = st.sampled_from(["", "", "", ",", " ,"])
 
@@ -74,9 +76,11 @@ def arrays(values):
 
 
 scalars = st.sampled_from(NUMBERS + WORDS)
-values = st.recursive(scalars, lambda inner: arrays(inner) | objects(inner, ("a", "b", "input")), max_leaves=5)
-values |= st.sampled_from(DEEP)
-usages = objects(values | objects(values, ("cached", "x")), ("input", "details", "x"))
+nested = st.recursive(scalars, lambda inner: arrays(inner) | objects(inner, ("a", "b", "input")), max_leaves=5)
+values = st.deferred(lambda: nested | st.sampled_from(sorted(DEEP)).map(DEEP.get))
+parts = objects(values, ("count", "x")) | st.just("null")
+usages = objects(values | objects(values, ("cached", "x")) | parts, ("input", "details", "parts", "x"))
+usages |= parts.map(lambda part: f'{{"parts":{part}}}')
 tags = objects(objects(values, ("feature", "x")), ("tags", "x"))
 pairs = st.one_of(
     st.tuples(st.sampled_from(["id", "ID", "more", "more", "x y"]), values),
@@ -180,7 +184,7 @@ def test_a_lines_verdict_does_not_depend_on_its_neighbours(reader, tmp_path, lin
 @random_files
 @given(st.lists(odd_records, min_size=1, max_size=4))
 @example([b'{"id":12345678901234567890123,"more":{"a":1,"a":2},"usage":{"input":1e400,"details":{"a":nan,"a":1.50}}}'])
-@example([b'{"id":-0,"usage":{"input":[1,],"details":{"cached":' + DEEP[1].encode() + b"}},}"])
+@example([b'{"id":-0,"usage":{"input":[1,],"details":{"cached":' + DEEP[2_000].encode() + b"}},}"])
 def test_the_fast_path_and_the_exact_path_give_the_same_text(reader, tmp_path, lines):
     path = written(tmp_path / "log.jsonl", lines)
     exact = read(reader, path, exactly=True)
@@ -220,6 +224,17 @@ def test_a_parsed_record_has_the_texts_that_the_reader_reads(reader, tmp_path, l
         assert all(a == b for a, b in zip(row, parsed_row, strict=True) if not str(a).startswith(("{", "[")))
 
 
+@pytest.mark.parametrize("length", range(8))
+def test_a_refusal_that_cites_half_a_letter_is_a_refusal(reader, tmp_path, length):
+    bad = json.dumps({"usage": ["x" * length + "\U0001f600" * 200]}, ensure_ascii=False).encode()
+    path = written(tmp_path / "log.jsonl", [b'{"id":"a"}', bad])
+    with pytest.raises(Unclean):
+        read(reader, path)
+    rows, rejects, _ = read(reader, path, exactly=True)
+    assert [row[0] for row in rows] == ["a"]
+    assert rejects == [(2, "usage.input expects an object at the step before input")]
+
+
 def test_lines_with_none_of_the_fields_are_read_in_one_go(reader, tmp_path):
     path = written(tmp_path / "log.jsonl", [b'{"id":"a"}', b'{"other":1}', b"{}"])
     assert [row[0] for row in read(reader, path)[0]] == ["a", None, None]
@@ -246,8 +261,8 @@ def test_the_fast_path_is_taken_for_clean_lines_and_spells_numbers_alike(reader,
     path.write_text('{"id":"a","usage":{"input":1.50,"details":{"cached":1e3}}}\n{"id":"b","usage":{"input":true}}\n')
     assert read(reader, path) == read(reader, path, exactly=True)
     assert read(reader, path)[0] == [
-        ("a", "1.5", "1000.0", '{"cached":1000.0}', None, None, 1),
-        ("b", "true", None, None, None, None, 2),
+        ("a", "1.5", "1000.0", '{"cached":1000.0}', None, None, None, 1),
+        ("b", "true", None, None, None, None, None, 2),
     ]
 
 
@@ -260,6 +275,8 @@ BAD_LINES = {
     b"[1]": "not a JSON object",
     b'{"id":"x","id":"y"}': "an object has a key twice",
     b'{"id":"\xff"}': "not UTF-8",
+    b'{"id":"x","usage":{"parts":[]}}': "usage.parts.count expects an object at the step before count",
+    b'{"id":"x","usage":{"input":1,"input":2}}': "an object has a key twice",
     b'{"id":"x","usage":[1]}': "usage.input expects an object at the step before input",
     b'{"id":"x","metadata":"{not json"}': "metadata>tags.feature steps into a text that is not JSON",
     b'{"id":"\\ud800"}': "id holds half a surrogate pair",

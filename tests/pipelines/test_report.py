@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -58,11 +59,10 @@ def test_unpriced_model_has_lines_for_a_price_file_without_a_made_up_price(query
 
 def test_recorded_cost_is_a_disagreement_and_never_added(query):
     lines = printed(query).splitlines()
-    header = lines.index("recorded    9,990.00 USD in the logs against 0.0003 here, for 1 call with both")
-    assert lines[header + 1 : header + 3] == [
-        "            of these differ 1, the largest by 9,990.00 USD:",
-        "            9,990.00 against 0.0003: openai/model-a, logs/1.jsonl:1",
-    ]
+    header = lines.index(
+        "recorded    0 of 1 compared call cost what the log says; 1 differs, by 9,990.00 USD:",
+    )
+    assert lines[header + 1] == "            9,990.00 against 0.0003: openai/model-a, logs/1.jsonl:1"
     assert "recorded    1.00 USD in the logs for 1 call without a price here" in lines
     total = [line for line in lines if line.startswith("all ")][0]
     assert "0.2473+" in total and "9,990" not in total
@@ -99,16 +99,18 @@ def of(given, by="feature"):
 
 
 def test_the_three_largest_disagreements_have_their_place():
-    lines = of({"ledger": [{"recorded_cost_pico": number * builders.USD} for number in (1, 5, 2, 3, 4)] + [{}]})
-    header = lines.index("            of these differ 5, the largest by 5.00 USD:")
+    equal = [{"recorded_cost_pico": 300_000_000}] * 2
+    lines = of({"ledger": [{"recorded_cost_pico": number * builders.USD} for number in (1, 5, 2, 3, 4)] + [{}, *equal]})
+    told = "2 of 7 compared calls cost what the log says (0.0006 USD); 5 differ, the largest by 5.00 USD:"
+    header = lines.index(f"recorded    {told}")
     assert [line.split()[0] for line in lines[header + 1 : header + 4]] == ["5.00", "4.00", "3.00"]
     assert lines[header + 1].endswith("logs/1.jsonl:2")
     assert lines[header + 4] == "            and 2 more (table recorded_cost_gaps)"
 
 
 def test_equal_recorded_costs_are_said_to_be():
-    assert "recorded    0.0003 USD in the logs against 0.0003 here, for 1 call with both; all are equal" in of(
-        {"ledger": [{"recorded_cost_pico": 300_000_000}]}
+    assert "recorded    2 of 2 compared calls cost what the log says (0.0006 USD)" in of(
+        {"ledger": [{"recorded_cost_pico": 300_000_000}] * 2}
     )
 
 
@@ -150,6 +152,53 @@ def test_margin_that_is_lost_is_said(query):
     margins = lines[next(number for number, line in enumerate(lines) if line.startswith("Margin when")) :]
     triage = next(line for line in margins if line.startswith("triage"))
     assert triage.split() == ["triage", "0.30", "0.05269", "0.1269", "-0.07097", "LOST", "+21.3%"]
+
+
+def test_margin_without_the_cost_of_some_calls_is_at_most():
+    ledger = [{"feature": "part"}, {"feature": "part", "model": "model-x"}, {"feature": "whole"}]
+    lines = of(
+        {"ledger": ledger, "revenue": [{"feature": name, "revenue_pico": 4 * 10**8} for name in ("part", "whole")]}
+    )
+    margins = lines[next(number for number, line in enumerate(lines) if line.startswith("Margin when")) :]
+    rows = {line.split()[0]: line.split()[1:] for line in margins if line.startswith(("part", "whole"))}
+    assert rows["part"] == ["0.0004", "<0.0001", "<0.00019", "<-0.00005", "LOST", "<+33.3%"]
+    assert rows["whole"] == ["0.0004", "0.0001", "0.00019", "-0.00005", "LOST", "+33.3%"]
+    assert lines[-2:] == ["+ calls without a price come on top", "< at most: calls without a price would lower it"]
+
+
+def test_legend_of_margins_needs_a_margin():
+    assert not any(line.startswith("<") for line in of({"ledger": [{}, {"model": "model-x"}]}))
+
+
+def test_revenue_that_counts_in_nothing_is_told():
+    march = {"period_start": date(2026, 3, 1), "period_end": date(2026, 4, 1), "revenue_pico": 1}
+    april = {"period_start": date(2026, 4, 1), "period_end": date(2026, 5, 1), "revenue_pico": 1}
+    lines = of({"ledger": [{}], "revenue": [march, april, april, march | {"feature": "triag"}]})
+    told = "3 rows do not count: 2 outside the log's days, 1 for a feature that no call has (table revenue)"
+    assert f"revenue     {told}" in lines
+    one = of({"ledger": [{}], "revenue": [{"feature": "triag", "revenue_pico": 1}]})
+    assert "revenue     1 row does not count: 1 for a feature that no call has (table revenue)" in one
+
+
+def test_revenue_of_other_days_than_the_calls_is_told():
+    def told(start, end, *days):
+        ledger = [{"called_at": f"2026-03-{day:02}T12:00:00+00:00"} for day in days]
+        amount = {"period_start": start, "period_end": end, "revenue_pico": 1}
+        return [line for line in of({"ledger": ledger, "revenue": [amount]}) if line.startswith("revenue")]
+
+    march = (date(2026, 3, 1), date(2026, 4, 1))
+    assert told(*march, 1, 1, 20) == ["revenue     is for 2026-03-01 to 2026-03-31, the calls are of 2 of its 31 days"]
+    two = (date(2026, 3, 1), date(2026, 3, 3))
+    assert told(*two, 1, 2) == told(None, None, 1) == []
+    assert told(*two, 1, 2, 5) == [
+        "revenue     is for 2026-03-01 to 2026-03-02, the calls are of 2 of its 2 days and 1 beside"
+    ]
+
+
+def test_a_title_is_as_wide_as_the_console():
+    scenarios = {"actual": "1"} | {f"+{number}%": str(number) for number in range(1, 5)}
+    lines = of({"ledger": [{"feature": "a"}], "revenue": [{"feature": "a", "revenue_pico": 1}], "scenarios": scenarios})
+    assert lines.count("Margin when prices move, by feature (USD; LOST: below zero)") == 2
 
 
 def test_json_has_the_same_figures_exact(query):

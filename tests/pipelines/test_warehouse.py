@@ -167,6 +167,35 @@ def test_a_query_neither_writes_nor_reads_another_file(data, tmp_path, sql, why)
     assert Path(ledger).read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "columns, fix",
+    [
+        ("1 as a, 2 as a", "two columns a; give each one a name of its own"),
+        ("interval 1 day as a", "column a is of type INTERVAL, .* a::varchar"),
+        ("[{'b': interval 1 day}] as a", "column a is of type INTERVAL, .* a::varchar"),
+        ("union_value(n := 1) as a", "column a is of type UNION, .* a::varchar"),
+        ("'10:00:00+02'::timetz as a", "column a is of type TIME WITH TIME ZONE, .* a::varchar"),
+    ],
+)
+def test_a_column_that_has_no_output_is_named_with_the_fix(data, capfd, columns, fix):
+    with pytest.raises(UserError, match=fix):
+        warehouse.query(published(data), f"select {columns}")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_name_like_a_type_is_none(data):
+    assert warehouse.query(published(data), "select {'INTERVAL': 1} as a").item() == {"INTERVAL": 1}
+
+
+def test_the_build_that_publishes_is_done(data):
+    running = {"kind": "build", "status": "running", "started_at": builders.NOON}
+    link = published(data, GIVEN | {"runs": [{"ended_at": builders.NOON}, running]})
+    ingest, build = warehouse.query(link, "from runs order by run_id").rows(named=True)
+    assert (ingest["status"], ingest["ended_at"]) == ("ok", builders.NOON)
+    assert (build["status"], build["version"]) == ("done", 1)
+    assert build["ended_at"] > build["started_at"]
+
+
 def test_describe_and_the_word_copy_are_allowed(data):
     link = published(data)
     assert warehouse.query(link, "describe calls").height == len(warehouse.model_header("calls")[1])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.scenarios import ATTO_PER_PICO, Change, Scenario, parse, scenario_rates
+from transforms.scenarios import ATTO_PER_PICO, Change, Scenario, parse, parse_all, scenario_rates
 from transforms.schemas import RATE_CARDS, SCENARIO_RATES, TOKEN_CLASSES, empty
 
 RATES = [f"{name}_rate_pico" for name in TOKEN_CLASSES]
@@ -32,6 +32,8 @@ def atto(rates: pl.DataFrame, scenario: str, token_class: str = "input") -> list
         ("50%", "+50%", Fraction(3, 2)),
         (" -33.33% ", "-33.33%", Fraction(6667, 10_000)),
         ("+0.0001%", "+0.0001%", Fraction(1_000_001, 1_000_000)),
+        ("-030.0%", "-30%", Fraction(7, 10)),
+        ("+100.50%", "+100.5%", Fraction(401, 200)),
         ("0%", "0%", Fraction(1)),
         ("-0%", "0%", Fraction(1)),
         ("-100%", "-100%", Fraction(0)),
@@ -40,6 +42,11 @@ def atto(rates: pl.DataFrame, scenario: str, token_class: str = "input") -> list
 )
 def test_parse(text, name, factor):
     assert parse(text) == Scenario(name, factor)
+
+
+def test_one_scenario_written_twice_is_one():
+    texts = ["-30%", "+50%", "-30.0%", "50%"]
+    assert [scenario.name for scenario in parse_all(texts)] == ["-30%", "+50%"]
 
 
 @pytest.mark.parametrize(
