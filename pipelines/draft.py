@@ -79,7 +79,11 @@ class Draft:
         if kind != "ledger":
             self._write_file(kind, "all", rows)
             return
-        for (day,), of_day in rows.partition_by("day", as_dict=True, maintain_order=True).items():
+        if rows["day"].n_unique() == 1:  # the usual night: no row has to be moved
+            days = {(rows["day"][0],): rows}
+        else:
+            days = rows.partition_by("day", as_dict=True, maintain_order=True)
+        for (day,), of_day in days.items():
             self._write_file(kind, "unknown" if day is None else str(day), of_day)
 
     def _write_file(self, kind: str, day: str, rows: pl.DataFrame) -> None:
