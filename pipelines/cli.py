@@ -12,6 +12,7 @@ from pipelines.settings import LedgerBusy, Settings, UserError
 
 EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_BUSY, EXIT_INTERRUPTED = 1, 3, 4, 75, 130
 INTERRUPTED = "interrupted; what was not committed yet is taken by the next run"
+GROUPINGS = ("feature", "user", "customer", "model", "day")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,6 +44,8 @@ def run(
     by: By = "feature", as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Read logs, price them, and report: ingest, build and report in one."""
+    if by not in GROUPINGS:
+        raise UserError(f"--by {by}: no such grouping; known are {', '.join(GROUPINGS)}")
     settings = Settings.load(
         config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data, shape=shape
     )
@@ -65,7 +68,12 @@ def build(
     revenue: Revenue = None, prices: Prices = None, scenario: Scenario = None, data: Data = None, config: Config = None
 ) -> None:
     """Price the ledger under every scenario and publish warehouse.duckdb."""
-    _build(Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data))
+    settings = Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data)
+    if not settings.data.is_dir():
+        raise UserError(
+            f"{settings.data}: no such data folder; check --data, or read logs first with tokenspread ingest"
+        )
+    _build(settings)
 
 
 @app.command()
@@ -109,7 +117,9 @@ def serve(
     try:
         from pipelines import flows
     except ModuleNotFoundError as error:
-        raise UserError(f"serve needs {error.name}; install it with: pip install 'tokenspread[schedule]'") from None
+        raise UserError(
+            f"serve needs {error.name}; install it with: pip install -c constraints.txt '.[schedule]'"
+        ) from None
     flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
 
 

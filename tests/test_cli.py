@@ -84,6 +84,8 @@ MISTAKES = {
     "nothing published": (["report", "--data", "empty"], 1, "nothing is published yet"),
     "bad config": (["run", "log.jsonl", "--config", "notes.txt"], 1, "notes.txt: not valid TOML"),
     "unknown option": (["run", "--speed"], 2, "No such option"),
+    "unknown grouping of a run": (["run", "log.jsonl", "--by", "colour"], 1, "--by colour: no such grouping"),
+    "no data folder": (["build", "--data", "empty"], 1, "empty: no such data folder"),
     "unknown grouping": (["report", "--by", "colour", "--data", "."], 1, ""),
     "inspect an empty folder": (["inspect", "nothing"], 1, "nothing: there is no file to look at"),
     "inspect a damaged gzip": (["inspect", "cut.gz"], 1, "cut.gz: cut short or damaged"),
