@@ -18,6 +18,7 @@ import xxhash
 
 from pipelines import assembly
 from pipelines.draft import KINDS, Draft, DraftFile
+from pipelines.durable import fsync
 from pipelines.log_files import OWN_FOLDERS, shown
 from pipelines.manifest import Manifest, ReadingDigest, assert_balance, now, record_taking
 from pipelines.new_lines import Taking
@@ -36,7 +37,7 @@ class Ledger:
             _refuse_what_is_not_ours(data)
         self.manifest = Manifest(path)
         if is_new:
-            _fsync(data)
+            fsync(data)
         self._recover()
 
     def _recover(self) -> None:
@@ -76,7 +77,7 @@ class Ledger:
         placed = [self._place(file, version, number) for number, file in enumerate(draft.files)]
         folders = {folder for path, _, _ in placed for folder in (self.data / path).parents}
         for folder in sorted(folders - set(self.data.parents), reverse=True):
-            _fsync(folder)
+            fsync(folder)
         with self.manifest.transaction() as connection:
             connection.execute("insert into version values (?, ?)", (version, now()))
             connection.executemany(
@@ -97,14 +98,14 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
         final = folder / f"v{version}-{number}.parquet"
         digest = _digest(file.path)
-        _fsync(file.path)
+        fsync(file.path)
         os.rename(file.path, final)
         return str(final.relative_to(self.data)), file, digest
 
     def row_count(self, paths: list[str]) -> int:
         """Calls in those of the ledger's live files."""
         counts = {row["path"]: row["row_count"] for row in self.manifest.live_files("ledger")}
-        return sum(counts.get(path, 0) for path in paths)
+        return sum(counts[path] for path in paths)
 
     def new_catalogue(self) -> Path:
         """A path that no catalogue ever had: a reader may have the one before it open, published or not recorded."""
@@ -188,7 +189,7 @@ def make_folder(path: Path) -> None:
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
-        _fsync(folder.parent)
+        fsync(folder.parent)
 
 
 def _refuse_what_is_not_ours(data: Path) -> None:
@@ -214,11 +215,3 @@ def _digest(path: Path) -> str:
 
 def _size(path: Path) -> int | None:
     return path.stat().st_size if path.exists() else None
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

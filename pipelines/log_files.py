@@ -193,6 +193,15 @@ def open_bytes(path: Path) -> BinaryIO:
     return path.open("rb", buffering=0)  # type: ignore[return-value]
 
 
+def read_up_to(stream: BinaryIO, size: int) -> bytes:
+    """`size` bytes, fewer only at the end: a raw file or a decompressor may give less at a time."""
+    parts, missing = [], size
+    while missing and (part := stream.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
 def refuses_writing(error: Exception) -> bool:
     """Whether the error, of Python or of a library that cites the system, tells of a disk that takes nothing more."""
     numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)

@@ -5,11 +5,11 @@ A copy, a rotation and a gzip of a known file bring nothing; a file that grew br
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import xxhash
 
-from pipelines.log_files import LogFile, open_bytes
+from pipelines.log_files import LogFile, open_bytes, read_up_to
 
 HEAD_BYTES = 4096
 CHUNK_BYTES = 1 << 18  # small enough to stay in the processor's cache between reading, hashing and counting
@@ -110,7 +110,7 @@ def identify(file: LogFile, known: Known, next_content_id: int) -> Taking:
 
 
 def _longest_known_prefix(stream: BinaryIO, known: Known) -> Prefix | None:
-    head = _read_up_to(stream, HEAD_BYTES)
+    head = read_up_to(stream, HEAD_BYTES)
     hasher, position, match = xxhash.xxh3_128(), 0, None
     ahead = head
     for prefix in known.candidates(head):
@@ -132,14 +132,6 @@ def _longest_known_prefix(stream: BinaryIO, known: Known) -> Prefix | None:
 
 def set_head(taking: Taking, head: bytes) -> None:
     taking.head_length, taking.head_hash = len(head), digest(head)
-
-
-def _read_up_to(stream: Any, size: int) -> bytes:
-    parts, missing = [], size
-    while missing and (part := stream.read(missing)):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
 
 
 def digest(data: bytes) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from pipelines import records
-from pipelines.log_files import BOM, PARQUET, LogFile, open_bytes
+from pipelines.log_files import BOM, PARQUET, LogFile, open_bytes, read_up_to
 
 LOOK_BYTES = 1 << 20
 MOST_LOOK_BYTES = 9 << 20  # a first line may be as long as a line may be
@@ -42,19 +42,10 @@ def look(file: LogFile) -> Look:
 
 def _head(stream: BinaryIO) -> bytes:
     """The first bytes, to the end of the first line at least."""
-    head = _read(stream, LOOK_BYTES)
-    while b"\n" not in head and len(head) < MOST_LOOK_BYTES and (more := _read(stream, LOOK_BYTES)):
+    head = read_up_to(stream, LOOK_BYTES)
+    while b"\n" not in head and len(head) < MOST_LOOK_BYTES and (more := read_up_to(stream, LOOK_BYTES)):
         head += more
     return head
-
-
-def _read(stream: BinaryIO, size: int) -> bytes:
-    """`size` bytes, fewer only at the end: a raw file or a decompressor may give less at a time."""
-    parts, missing = [], size
-    while missing and (part := stream.read(missing)):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
 
 
 def records_of(lines: list[bytes]) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ import duckdb
 import nanoarrow
 import polars as pl
 
+from pipelines.durable import fsync
+from pipelines.log_files import as_glob
 from pipelines.settings import UserError
 from pipelines.warehouse_sources import (
     CONTENTS,
@@ -20,7 +22,6 @@ from pipelines.warehouse_sources import (
     TABLE_SOURCES,
     Inputs,
     arrow_of,
-    glob_escaped,
     identifier,
     literal,
     literals,
@@ -137,14 +138,14 @@ def run_checks(connection: duckdb.DuckDBPyConnection) -> None:
 
 def publish(path: Path, link: Path) -> None:
     """Make `link` a symlink to the catalogue at `path`, durably and in one step; open readers keep what they have."""
-    _sync(path)
+    fsync(path)
     path.chmod(0o444)
-    _sync(path.parent)
+    fsync(path.parent)
     new_link = link.with_name(f".{link.name}.new")
     new_link.unlink(missing_ok=True)
     new_link.symlink_to(os.path.relpath(path, link.parent))
     os.replace(new_link, link)
-    _sync(link.parent)
+    fsync(link.parent)
 
 
 def query(link: Path, sql: str) -> pl.DataFrame:
@@ -189,7 +190,7 @@ def _connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
     connection = connect()
     connection.execute(f"attach {literal(str(link.resolve()))} as warehouse (read_only); use warehouse")
     files = [row[0] for row in connection.sql("select path from source.parquet_files").fetchall()]
-    allowed = literals(sorted({*files, *map(glob_escaped, files)}))
+    allowed = literals(sorted({*files, *map(as_glob, files)}))
     connection.execute(f"set allowed_paths = {allowed}")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
@@ -230,11 +231,3 @@ def load_table(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataF
     connection.register("loading", arrow_of(frame, schema))
     connection.execute(f"insert into source.{name} by name from loading")
     connection.unregister("loading")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

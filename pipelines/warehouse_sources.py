@@ -1,6 +1,5 @@
 """What a build of the warehouse reads: the schema `source`, as DuckDB is told of it."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.log_files import as_glob
 from transforms import schemas
 
 CONTENTS = {
@@ -135,15 +135,10 @@ def select_from_files(schema: dict[str, pl.DataType], files: list[str]) -> str:
     """A SELECT of the columns of `schema` from Parquet files; without any file it has the columns and no row."""
     columns = ", ".join(f"{column}::{SQL_TYPES[dtype]} as {column}" for column, dtype in schema.items())
     if files:
-        rows = f"read_parquet({literals(map(glob_escaped, files))}, hive_partitioning = false)"
+        rows = f"read_parquet({literals(map(as_glob, files))}, hive_partitioning = false)"
     else:
         rows = "(select " + ", ".join(f"null as {column}" for column in schema) + " where false)"
     return f"select {columns} from {rows}"
-
-
-def glob_escaped(path: str) -> str:
-    """A path that read_parquet takes as itself: it expands patterns, but not within brackets."""
-    return re.sub(r"([*?\[])", r"[\1]", path)
 
 
 def literal(text: str) -> str:

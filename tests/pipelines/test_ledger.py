@@ -183,13 +183,13 @@ def test_a_catalogue_never_has_the_name_of_one_before_it(tmp_path, monkeypatch):
 def test_a_commit_is_durable_before_it_is_one(tmp_path, monkeypatch):
     """Every file synced, renamed, then the folders up to the data folder, then SQLite's commit."""
     data, told = tmp_path / "new" / "data", []
-    fsync, rename, transaction = ledger._fsync, os.rename, Manifest.transaction
+    fsync, rename, transaction = ledger.fsync, os.rename, Manifest.transaction
 
     def committing(manifest):
         told.append(("begin", ""))
         return transaction(manifest)
 
-    monkeypatch.setattr(ledger, "_fsync", lambda path: (told.append(("sync", str(path))), fsync(path)))
+    monkeypatch.setattr(ledger, "fsync", lambda path: (told.append(("sync", str(path))), fsync(path)))
     monkeypatch.setattr(ledger.os, "rename", lambda a, b: (told.append(("rename", str(a))), rename(a, b)))
     (tmp_path / "a").write_bytes(jsonl([chat(1), chat(30)]) + b"{bad\n")
     with ledger.opened(data):
