@@ -1,4 +1,4 @@
-# make demo    sets everything up and runs the main job on sample_logs/
+# make demo    sets everything up and runs the main job on sample_logs/support_desk/
 # make test    sets up what is missing and passes every check
 # make bench   timed comparisons with peers; minutes
 # Any Python 3.11 to 3.13 will do; name one with `make demo PYTHON=/path/to/python3`.
@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-DEMO := sample_logs --outcomes sample_logs/outcomes.jsonl --revenue sample_logs/revenue.csv \
-	--prices sample_logs/prices.csv --data demo_data
+DEMO := sample_logs/support_desk --outcomes sample_logs/support_desk/outcomes.jsonl \
+	--revenue sample_logs/support_desk/revenue.csv --prices sample_logs/support_desk/prices.csv --data demo_data
 
 # A name on the PATH proves nothing (pyenv leaves shims that only print an error, Debian splits off ensurepip): try each.
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))

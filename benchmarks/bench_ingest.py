@@ -77,7 +77,7 @@ def bare_scan(path: Path) -> None:
     import duckdb
 
     from pipelines import records
-    from transforms.shapes.openai_chat import OPENAI_CHAT
+    from transforms.shapes.formats.openai_chat import OPENAI_CHAT
 
     columns, selected = records.duckdb_columns({path: path for path in OPENAI_CHAT.fields})
     typed = re.sub(r'("(?:[a-z_]*tokens|created|status_code)") VARCHAR', r"\1 BIGINT", columns)

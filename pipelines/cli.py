@@ -108,6 +108,15 @@ def inspect(
 
 
 @app.command()
+def shapes() -> None:
+    """List the log formats that are read without a mapping, and how each is recognised."""
+    from pipelines import stages
+    from pipelines.report import shape_list
+
+    shape_list.write(stages.known_shapes(), sys.stdout)
+
+
+@app.command()
 def serve(
     cron: Annotated[str, typer.Option(help="When, as cron says it.")] = "15 2 * * *",
     timezone: Annotated[str, typer.Option(help="The cron's time zone.")] = "UTC",

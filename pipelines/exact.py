@@ -4,12 +4,12 @@ verdict hangs on its neighbours; plain Python only finds out whom to ask about, 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import polars as pl
 
 from pipelines import records
+from pipelines.reading import Read
 from transforms import schemas
 
 # What stands in a piece for a line, or a row, that cannot be read: "!" and why. A log may have such a line too.
@@ -28,15 +28,6 @@ class Parser(Protocol):
 
     def misshapen(self, lines: list[bytes]) -> set[int]:
         """Indices of those that do not have their objects where these are read. All are JSON."""
-
-
-@dataclass
-class Read:
-    """A batch: LINES (one text column for each field), QUARANTINE rows, and the count of blank lines by content."""
-
-    lines: pl.DataFrame
-    quarantine: pl.DataFrame = field(default_factory=lambda: schemas.empty(schemas.QUARANTINE))
-    blank: dict[int, int] = field(default_factory=dict)
 
 
 def lines_of(found: list[dict[str, Any]], fields: Mapping[str, str]) -> pl.DataFrame:
@@ -62,7 +53,7 @@ def exact_lines(block: bytes, content_id: int, first_line: int, fields: Mapping[
             rows = rows.filter(~pl.col("line_number").is_in([number for number, _ in nulls]))
         frames.append(rows)
     found = pl.concat(frames).sort("line_number").with_columns(pl.lit(content_id, pl.Int64).alias("content_id"))
-    quarantine = [(content_id, number, reason) for number, reason in sorted(rejects)]
+    quarantine = [(content_id, number, None, reason) for number, reason in sorted(rejects)]
     return Read(
         found.select(*fields, "content_id", "line_number"),
         pl.DataFrame(quarantine, schema=schemas.QUARANTINE, orient="row"),

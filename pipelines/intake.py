@@ -7,36 +7,24 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import zstandard
 
 from pipelines import new_lines, sniff
 from pipelines.draft import Draft
-from pipelines.exact import Read
 from pipelines.layouts import as_lines
 from pipelines.log_files import LogFile, open_bytes, refuses_writing
 from pipelines.new_lines import Known, Taking
-from pipelines.pieces import Piece, direct_piece, staged_pieces
+from pipelines.pieces import Piece, direct_piece, history_pieces, staged_pieces
 from pipelines.reader import PARSER_ERRORS, Reader, Unclean
+from pipelines.reading import Choose, Read, Reading, together
 from pipelines.settings import UserError
 
 GROUP_BYTES, GROUP_FILES = 64 << 20, 256
 DAMAGED_BYTES = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
 DAMAGED = (OSError, *DAMAGED_BYTES, csv.Error, UnicodeDecodeError, *PARSER_ERRORS)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How records become calls (or outcomes): the columns to read, by name and path, and the shape's name."""
-
-    shape: str
-    columns: dict[str, str]
-    take: Callable[[Read, dict[int, Taking]], None]  # keeps a batch; the takings by content_id count its lines
-
-
-Choose = Callable[[list[dict]], Reading | None]
 
 
 @dataclass
@@ -126,11 +114,14 @@ class Intake:
         piece = direct_piece(taking)
         if piece is None:
             pieces = staged_pieces(taking, self.reader.staging)
-            piece, second = next(pieces, None), next(pieces, None)
-            if piece and second:
-                self._read_staged(chain([piece, second], pieces), taking, reading)
+            first = list(islice(pieces, 2))
+            is_alone = reading.frame == "history" and taking.from_line > 0
+            if len(first) == 2 or (first and is_alone):
+                earlier = history_pieces(taking, self.reader.staging) if is_alone else ()
+                self._read_staged(chain(earlier, first, pieces), taking, reading)
                 known.add(taking)
                 return
+            piece = first[0] if first else None
         if piece is None or not piece.line_count:
             self._done(taking)
             return
@@ -151,8 +142,7 @@ class Intake:
         takings = {piece.taking.content_id: piece.taking for piece in pieces}
         try:
             with self._attempt(*takings.values()):
-                for batch in self.reader.read_fast(pieces, reading.columns):
-                    self._take(reading, batch, takings)
+                self._take(reading, self.reader.read_fast(pieces, reading.columns), takings)
                 if any(piece.path == piece.taking.file.path and piece.taking.file.has_changed() for piece in pieces):
                     raise Unclean
         except (Unclean, *DAMAGED):
@@ -180,19 +170,31 @@ class Intake:
 
     def _read_staged(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> None:
         with self._attempt(taking):
-            for piece in pieces:
-                try:
-                    batches = list(self.reader.read_fast([piece], reading.columns))
-                except Unclean:
-                    batches = list(self.reader.read_exactly([piece], reading.columns))
-                for batch in batches:
-                    self._take(reading, batch, {taking.content_id: taking})
-                piece.path.unlink()
+            self._take(reading, self._batches(pieces, taking, reading), {taking.content_id: taking})
         self._done(taking)
 
-    def _take(self, reading: Reading, batch: Read, takings: dict[int, Taking]) -> None:
-        reading.take(batch, takings)
-        self._advance(0, batch.lines.height)
+    def _batches(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> Iterator[Read]:
+        for piece in pieces:
+            try:
+                batches = list(self.reader.read_fast([piece], reading.columns))
+            except Unclean:
+                batches = list(self.reader.read_exactly([piece], reading.columns))
+            for batch in batches:
+                # what was wrong with lines that were taken before was told then
+                yield batch if piece.first_line >= taking.from_line else Read(batch.lines)
+            piece.path.unlink()
+
+    def _take(self, reading: Reading, batches: Iterable[Read], takings: dict[int, Taking]) -> None:
+        frame = []
+        for batch in batches:
+            opened = replace(batch, lines=reading.opened(batch.lines))
+            if reading.frame == "lines":
+                reading.take(opened, takings)
+            else:
+                frame.append(opened)
+            self._advance(0, batch.lines.height)
+        if frame:
+            reading.take(together(frame), takings)
 
     @contextmanager
     def _attempt(self, *takings: Taking) -> Iterator[None]:

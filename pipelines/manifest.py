@@ -14,7 +14,7 @@ from pipelines.new_lines import Known, Prefix, Taking
 from pipelines.settings import UserError
 from transforms import schemas
 
-SCHEMA_NUMBER = 1  # told by SQLite's user_version
+SCHEMA_NUMBER = 2  # told by SQLite's user_version
 SCHEMA = """
 create table version (id integer primary key, at text);
 create table run (

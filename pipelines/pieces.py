@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -65,11 +65,22 @@ def staged_pieces(taking: Taking, staging: Path) -> Iterator[Piece]:
         yield from cutter.finish()
 
 
+def history_pieces(taking: Taking, staging: Path) -> Iterator[Piece]:
+    """The lines of the file that were taken before, for shapes to whose new lines they matter."""
+    cutter = _Cutter(replace(taking, from_byte=0, from_line=0, line_count=0, starts_open=False), staging, "history")
+    rest = taking.from_byte
+    with open_bytes(taking.file.source) as stream:
+        while rest and (chunk := stream.read(min(CHUNK_BYTES, rest))):
+            yield from cutter.add(chunk)
+            rest -= len(chunk)
+    yield from cutter.finish()
+
+
 class _Cutter:
     """Cuts a stream of bytes at line feeds into pieces, and keeps the hash of all that was taken."""
 
-    def __init__(self, taking: Taking, staging: Path) -> None:
-        self.taking, self.staging = taking, staging
+    def __init__(self, taking: Taking, staging: Path, name: str = "lines") -> None:
+        self.taking, self.staging, self.name = taking, staging, name
         self.hasher = xxhash.xxh3_128()
         self.hash_at_line_end = ""
         self.position = self.line_end = 0
@@ -139,7 +150,7 @@ class _Cutter:
         set_head(self.taking, self.head[: min(HEAD_BYTES, self.line_end)])
 
     def _piece(self) -> Piece:
-        path = self.staging / f"lines-{self.taking.content_id}-{self.piece_number}.jsonl"
+        path = self.staging / f"{self.name}-{self.taking.content_id}-{self.piece_number}.jsonl"
         with path.open("wb") as file:
             file.writelines(self.block)
         piece = Piece(path, self.taking, self.taking.from_line + self.taking.line_count, self.block_lines)

@@ -11,8 +11,8 @@ from transforms.shapes import paths
 def steps(path: str) -> tuple[tuple[str, ...], ...]:
     """The keys of a path, one group for each text that holds JSON: 'a.b>c' is (('a', 'b'), ('c',))."""
     groups: list[list[str]] = [[]]
-    for is_into_text, key in paths.steps(path):
-        if is_into_text:
+    for into_text, key in paths.steps(path):
+        if into_text:
             groups.append([])
         groups[-1].append(key)
     return tuple(map(tuple, groups))
@@ -99,7 +99,7 @@ def duckdb_misshapen(fields: Mapping[str, str]) -> str:
     """Whether read_json surely refuses a `line` that is JSON, as an expression of SQL: there is no object where one is
     expected, or one that has a key twice; or a text to step into is no JSON."""
     (_, top), *objects = _objects((), _tree(fields))
-    opened = {steps(path)[0] for path in fields.values() if len(steps(path)) > 1}
+    opened = {steps(path)[0] for path in fields.values() if ">" in _marks(path)[:1]}
     # each function parses the line anew, so what is below is taken out of it at once
     paths_below = [*(keys for keys, _ in objects), *sorted(opened)]
     parts = ", ".join(_literal(_json_path(keys)) for keys in paths_below)
@@ -157,9 +157,17 @@ def _expression(path: str, texts: set[tuple[str, ...]]) -> str:
     first, *inner = steps(path)
     whole = next((n for n in range(1, len(first)) if first[:n] in texts), len(first))
     expression = "line." + ".".join(quoted(key) for key in first[:whole])
-    for group in ([first[whole:]] if whole < len(first) else []) + inner:
-        expression = f"json_extract_string({expression}, {_literal(_json_path(group))})"
+    if whole < len(first):
+        expression = f"json_extract_string({expression}, {_literal(_json_path(first[whole:]))})"
+    for mark, group in zip(_marks(path), inner, strict=True):
+        text = f"case when json_valid({expression}) then {expression} end" if mark == "~" else expression
+        expression = f"json_extract_string({text}, {_literal(_json_path(group))})"
     return expression
+
+
+def _marks(path: str) -> list[str]:
+    """How the path steps into text, each time that it does."""
+    return [mark for mark, _ in paths.steps(path) if mark]
 
 
 def _json_path(keys: tuple[str, ...]) -> str:

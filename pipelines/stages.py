@@ -1,26 +1,24 @@
 """The corridor: ingest, build, report. Each calls the rooms in the order of the walk and computes nothing itself."""
 
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
-from pipelines import build_inputs, ledger, log_files, price_file, price_sources, revenue_file, warehouse
+from pipelines import build_inputs, ledger, log_files, price_file, price_sources, readings, revenue_file, warehouse
 from pipelines.draft import Draft
-from pipelines.exact import Read, lines_of
-from pipelines.intake import DAMAGED, Intake, Reading, Report, why
+from pipelines.exact import lines_of
+from pipelines.intake import DAMAGED, Intake, Report, why
 from pipelines.ledger import Ledger
-from pipelines.new_lines import Taking
 from pipelines.reader import Reader
 from pipelines.settings import Settings, UserError
 from pipelines.summaries import BuildSummary, IngestSummary, Inspection
-from transforms import attribution, outcomes, price_book, scenarios, schemas, settlement, shapes
-from transforms.shapes import mapping, outcome_mapping
-from transforms.shapes.shape import Shape
+from transforms import attribution, price_book, scenarios, schemas, settlement, shapes
+from transforms.shapes import signatures
 
 Advance = Callable[[int, int], None]
 
@@ -48,8 +46,8 @@ def ingest(
                 for kind, found in given.items():
                     intake.report.unreadable += found.unreadable
                     intake.report.read_otherwise += manifest.read_otherwise(kind, found.files, settings.reading_digest)
-                    readings = _call_readings if kind == "calls" else _outcome_readings
-                    intake.read(changed[kind], kind, manifest.known(kind), readings(settings, draft))
+                    reading_of = readings.of_calls if kind == "calls" else readings.of_outcomes
+                    intake.read(changed[kind], kind, manifest.known(kind), reading_of(settings, draft))
             finally:
                 reader.close()
             summary = _commit(store, draft, intake.report, settings)
@@ -78,99 +76,6 @@ def _commit(store: Ledger, draft: Draft, report: Report, settings: Settings) -> 
     if report.taken:
         store.commit(draft, replaced, report.taken, settings.reading_digest)
     return IngestSummary(store.manifest.version(), bool(report.taken), lines, calls, report)
-
-
-def _call_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
-    """Chooses how a log is read: as the shape that is named, else by the user's mappings, else by the known shapes."""
-    known, rules = _known_shapes(settings)
-    readings = {shape.name: _call_reading(shape, rules, draft) for shape in known}
-
-    def choose(records: list[dict]) -> Reading | None:
-        shape = _chosen(settings, known, records)
-        return readings[shape.name] if shape else None
-
-    return choose
-
-
-def _known_shapes(settings: Settings) -> tuple[list[Shape], attribution.Rules]:
-    with _mistakes_in_settings():
-        mapped = [mapping.shape_from(name, table) for name, table in settings.log_mappings.items()]
-        known = [*mapped, *shapes.ORDER]
-        rules = attribution.rules_from(settings.attribution, [shape.name for shape in known])
-    return known, rules
-
-
-def _chosen(settings: Settings, known: list[Shape], records: list[dict]) -> Shape | None:
-    if settings.shape is None:
-        # the first records of a log may all be headers that no shape knows, so the next ones are asked too
-        asked = (
-            records[start : start + shapes.RECORDS_TO_ASK] for start in range(0, len(records), shapes.RECORDS_TO_ASK)
-        )
-        return next((shape for some in asked if (shape := shapes.recognise(some, known))), None)
-    for shape in known:
-        if shape.name == settings.shape:
-            return shape
-    names = ", ".join(shape.name for shape in known)
-    raise UserError(f"--shape {settings.shape}: no such shape; known are {names}")
-
-
-@contextmanager
-def _mistakes_in_settings() -> Iterator[None]:
-    """What a pure room says of the user's tables is the user's to mend."""
-    try:
-        yield
-    except ValueError as error:
-        raise UserError(f"tokenspread.toml: {error}") from None
-
-
-def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft) -> Reading:
-    def take(read: Read, takings: dict[int, Taking]) -> None:
-        told = attribution.attribute(shape.calls(read.lines), rules)
-        calls, rejects = settlement.by_verdict(told)
-        calls = settlement.with_action(calls)
-        draft.add("ledger", settlement.keyed(calls))
-        draft.add("outcomes", outcomes.told_inline(calls))
-        draft.add("quarantine", pl.concat([read.quarantine, rejects]))
-        _count_lines(takings, read, settlement.line_tallies(told, calls, rejects, read.quarantine))
-
-    return Reading(shape.name, {path: path for path in shape.fields} | attribution.fields(rules, shape.name), take)
-
-
-def _outcome_readings(settings: Settings, draft: Draft) -> Callable[[list[dict]], Reading | None]:
-    with _mistakes_in_settings():
-        mapped = [outcome_mapping.outcomes_from(name, table) for name, table in settings.outcome_mappings.items()]
-    known = [*mapped, outcomes.SHAPE]
-    readings = {shape.name: _outcome_reading(shape, draft) for shape in known}
-
-    def choose(records: list[dict]) -> Reading | None:
-        shape = shapes.recognise(records, known)
-        return readings[shape.name] if shape else None
-
-    return choose
-
-
-def _outcome_reading(shape: Shape, draft: Draft) -> Reading:
-    def take(read: Read, takings: dict[int, Taking]) -> None:
-        told = shape.calls(read.lines)
-        rows, rejects = settlement.by_verdict(told)
-        draft.add("outcomes", schemas.conform(rows, schemas.OUTCOMES))
-        draft.add("quarantine", pl.concat([read.quarantine, rejects]))
-        _count_lines(takings, read, settlement.line_tallies(told, rows, rejects, read.quarantine))
-
-    return Reading(shape.name, {path: path for path in shape.fields}, take)
-
-
-def _count_lines(takings: dict[int, Taking], read: Read, tallies: pl.DataFrame) -> None:
-    """Adds to each taking's balance: lines = call lines + other + quarantined + blank."""
-    for content_id, *numbers in tallies.iter_rows():
-        _add(takings[content_id], dict(zip(tallies.columns[1:], numbers, strict=True)))
-    for content_id, blank in read.blank.items():
-        _add(takings[content_id], {"blank_line_count": blank})
-
-
-def _add(taking: Taking, counts: dict[str, int]) -> None:
-    for name, count in counts.items():
-        taking.counts[name] = taking.counts.get(name, 0) + count
 
 
 def build(settings: Settings) -> BuildSummary:
@@ -239,10 +144,23 @@ def inspect(settings: Settings) -> Inspection:
             raise UserError(f"{file.path}: {why(error)}") from None
         finally:
             reader.close()
-    known, rules = _known_shapes(settings)
-    names, shape = [shape.name for shape in known], _chosen(settings, known, look.records)
+    known, rules = readings.known_shapes(settings)
+    shape, mapping = readings.chosen(settings, known, look.records), None
     if shape is None:
-        return Inspection(file.path, look, None, names, schemas.empty(schemas.CALLS))
-    columns = {path: path for path in shape.fields} | attribution.fields(rules, shape.name)
-    told = attribution.attribute(shape.calls(lines_of(look.records, columns)), rules)
-    return Inspection(file.path, look, shape.name, names, told)
+        shape, mapping = readings.guessed(look.records)
+    if shape is None:
+        return Inspection(file.path, look, None, [], schemas.empty(schemas.CALLS))
+    lines = lines_of(look.records, shape.columns)
+    lines = shape.opened(lines, shape.attributes) if shape.opened else lines
+    told = attribution.attribute(shape.calls(lines), rules)
+    signs = [text for name in shape.name.split("+") for text in signatures.described(name)]
+    return Inspection(file.path, look, None if mapping else shape.name, signs, told, mapping)
+
+
+def known_shapes() -> list[tuple[str, str, list[str]]]:
+    """(name, what it is, the signatures of its records) of each built-in shape."""
+    modules = {shape.name: sys.modules[shape.calls.__module__] for shape in shapes.ORDER}
+    return [
+        (name, (module.__doc__ or "").split("\n\n")[0].replace("\n", " "), signatures.described(name))
+        for name, module in modules.items()
+    ]

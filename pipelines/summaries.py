@@ -33,5 +33,6 @@ class Inspection:
     path: Path
     look: sniff.Look
     shape: str | None  # None: no shape fits
-    known_shapes: list[str]
-    calls: pl.DataFrame  # CALLS of the first records, attributed
+    signs: list[str]  # what records of this shape have; none for a user's own mapping
+    calls: pl.DataFrame  # CALLS of the first records, attributed; of an unknown log, as `mapping` would have them
+    mapping: str | None = None  # of an unknown log: a guess, as TOML

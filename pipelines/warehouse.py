@@ -50,6 +50,7 @@ TABLES = (
     "recorded_cost_gaps",
     "files",
     "possible_duplicates",
+    "guard_findings",
     "about",
 )
 UNPRINTABLE = re.compile(r"\b(INTERVAL|UNION|BIGNUM|VARIANT|BIT|GEOMETRY)\b|TIME WITH TIME ZONE")

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from transforms.schemas import LINE_KEYS
+from transforms.shapes.shape import Shape
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"  # recordings that are not part of the project
 
@@ -33,12 +34,14 @@ def json_text(value: Any) -> str:
 def steps_of(path: str) -> Iterator[tuple[str, bool]]:
     """The keys of `path`, each with whether it steps into a text that holds JSON (`>`)."""
     key, quoted, opens = "", False, False
-    for letter in path:
+    for letter in path.replace('""', "\ue000"):  # a quote within quotes is written twice
         if letter == '"':
             quoted = not quoted
-        elif letter in ".>" and not quoted:
+        elif letter == "\ue000":
+            key += '"'
+        elif letter in ".>~" and not quoted:
             yield key, opens
-            key, opens = "", letter == ">"
+            key, opens = "", letter != "."
         else:
             key += letter
     yield key, opens
@@ -67,7 +70,10 @@ def lines_frame(records: Iterable[tuple[int, Any]], fields: Iterable[str], conte
 
 
 def records_of(path: Path) -> list[tuple[int, Any]]:
-    """(line number, record) of each line of a JSONL file that is JSON, or of each row of a CSV file."""
+    """(line number, record) of each line of a JSONL file that is JSON, of each row of a CSV file, or of each object of
+    a `.log`, where they go on over several lines."""
+    if path.suffix == ".log":
+        return list(enumerate(_objects_of(path.read_text()), 1))
     with path.open(newline="", encoding="utf-8") as file:
         if path.suffix == ".csv":
             return [(n, {k: v or None for k, v in row.items()}) for n, row in enumerate(csv.DictReader(file), 1)]
@@ -80,6 +86,14 @@ def records_of(path: Path) -> list[tuple[int, Any]]:
         return found
 
 
+def _objects_of(text: str) -> Iterator[Any]:
+    decoder = json.JSONDecoder(parse_float=Digits, parse_int=Digits, parse_constant=Digits)
+    while text := text.lstrip():
+        record, end = decoder.raw_decode(text)
+        yield record
+        text = text[end:]
+
+
 def lines_of(path: Path, fields: Iterable[str], content_id: int = 1) -> pl.DataFrame:
     """LINES of a log file."""
     return lines_frame(records_of(path), fields, content_id)
@@ -88,3 +102,8 @@ def lines_of(path: Path, fields: Iterable[str], content_id: int = 1) -> pl.DataF
 def lines(records: Iterable[Mapping[str, Any]], fields: Iterable[str]) -> pl.DataFrame:
     """LINES of records given as Python values, as a file would hold them."""
     return lines_frame(enumerate(map(record_of, map(json.dumps, records)), 1), fields)
+
+
+def calls_of(shape: Shape, frame: pl.DataFrame) -> pl.DataFrame:
+    """CALLS of LINES, opened where the shape's lines hold several records."""
+    return shape.calls(shape.opened(frame, shape.attributes) if shape.opened else frame)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.pipelines.logs import chat, jsonl
+from transforms.shapes.signatures import SIGNATURES
 
 ROOT = Path(__file__).parent.parent
-SAMPLES = ROOT / "sample_logs"
+SAMPLES = ROOT / "sample_logs" / "support_desk"
 
 
 def tokenspread(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
@@ -66,10 +67,33 @@ def test_sql_gives_tables_csv_and_json(published):
 def test_inspect_tells_the_shape_and_touches_nothing(published, tmp_path):
     done = tokenspread("inspect", published / "log.jsonl", cwd=tmp_path)
     assert "shape openai_chat" in done.stdout
-    (tmp_path / "other.jsonl").write_text('{"when": 1, "usage": {"in": 2}}\n')
+    (tmp_path / "other.jsonl").write_text('{"when": 1, "usage": {"words": 2}}\n')
     done = tokenspread("inspect", "other.jsonl", cwd=tmp_path)
-    assert "no shape fits" in done.stdout and "usage.in  (1)" in done.stdout
+    assert "no shape fits" in done.stdout and "usage.words  (1)" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["other.jsonl"]
+
+
+def test_inspect_prints_a_mapping_with_which_run_works(tmp_path):
+    records = [{"event": "start", "at": 1}, *({"event": "ask", "at": 1790000000 + n, "agent": {"model": "gpt-5-mini"},
+               "usage": {"in": 100 + n, "out": 10}, "tenant": "acme"} for n in range(3))]  # fmt: skip
+    (tmp_path / "log.jsonl").write_bytes(jsonl(records))
+    done = tokenspread("inspect", "log.jsonl", cwd=tmp_path)
+    mapping = done.stdout[done.stdout.index("[log.my_log]") : done.stdout.index("\n\nof its first")]
+    (tmp_path / "tokenspread.toml").write_text(mapping)
+    done = tokenspread("run", "log.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    query = "select count(*) as n, sum(input_tokens) as i, sum(output_tokens) as o, min(customer_id) as c from calls"
+    assert json.loads(tokenspread("sql", query, "--format", "json", cwd=tmp_path).stdout) == [
+        {"n": 3, "i": 303, "o": 30, "c": "acme"}
+    ]
+
+
+def test_shapes_lists_every_shape_and_its_signs(tmp_path):
+    done = tokenspread("shapes", cwd=tmp_path)
+    assert done.returncode == 0
+    names = [line for line in done.stdout.splitlines() if not line.startswith(" ")][:-1]
+    assert names == list(SIGNATURES)
+    assert "schemaType is ModelInvocationLog" in done.stdout
 
 
 MISTAKES = {

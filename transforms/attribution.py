@@ -61,15 +61,20 @@ def rules_from(table: dict[str, Any], shapes: Collection[str] = ()) -> Rules:
     )
 
 
-def fields(rules: Rules, shape: str) -> dict[str, str]:
-    """What has to be read for the rules of `shape`: column name (it begins with "@") -> path."""
-    return {f"@{path}": path for rule in rules.of(shape).values() for path in rule.paths}
+def paths(rules: Rules, shape: str) -> tuple[str, ...]:
+    """What has to be read for the rules of `shape`; each path is the column "@<path>" of its calls."""
+    return tuple(dict.fromkeys(path for rule in rules.of(shape).values() for path in rule.paths))
 
 
 def attribute(calls: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """CALLS of one shape (with the columns of `fields`) -> CALLS without them, `rules` applied. Same rows and order."""
+    """CALLS (with the columns "@<path>" of `paths`) -> CALLS without them, `rules` applied. Same rows and order."""
+    names = calls["shape"].unique().to_list()
+    if len(names) > 1:
+        rows = calls.with_row_index("$row")
+        of_shapes = [attribute(rows.filter(pl.col("shape").eq_missing(pl.lit(name))), rules) for name in names]
+        return pl.concat(of_shapes).sort("$row").drop("$row")
     columns = {}
-    for name, rule in rules.of(calls["shape"][0]).items() if calls.height else ():
+    for name, rule in rules.of(names[0]).items() if names and names[0] else ():
         value = _value(calls, rule)
         columns[name] = pl.coalesce(_boolean(value, rule) if name == "is_success" else value, name)
     return calls.with_columns(**columns).select(pl.exclude("^@.*$"))

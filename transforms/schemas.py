@@ -24,9 +24,16 @@ QUANTITIES = {
     "cache_write_other_tokens": pl.Int64,  # written to a cache, lifetime not told
     "output_tokens": pl.Int64,  # all output, reasoning included
     "reasoning_tokens": pl.Int64,
-    "input_audio_tokens": pl.Int64,
+    "input_audio_tokens": pl.Int64,  # audio, image and video tokens are parts of the counts above
     "output_audio_tokens": pl.Int64,
+    "cache_read_audio_tokens": pl.Int64,
+    "input_image_tokens": pl.Int64,
+    "output_image_tokens": pl.Int64,
+    "input_video_tokens": pl.Int64,
     "web_search_count": pl.Int64,
+    "file_search_count": pl.Int64,
+    "code_session_count": pl.Int64,  # containers of a code interpreter
+    "compute_microseconds": pl.Int64,  # GPU or prediction time that is billed as such
 }
 
 # Whom a call belongs to; null is unattributed.
@@ -57,6 +64,7 @@ CALLS = {
     "is_batch": pl.Boolean,
     "latency_seconds": pl.Float64,
     "recorded_cost_pico": pl.Int64,  # what the log says the call cost; kept beside ours, never in its place
+    "guard": pl.String,  # what does not add up in the counts, see fields.GUARDS; several are joined by "; "
     **QUANTITIES,
     **ATTRIBUTES,
     # an outcome that the call's own line tells; all null where it tells none
@@ -83,7 +91,8 @@ OUTCOMES = {
     "occurred_at": INSTANT,
 }
 
-QUARANTINE = {**LINE_KEYS, "reason": pl.String}
+# `part` is the record within a line of several records; null: the whole line.
+QUARANTINE = {**LINE_KEYS, "part": pl.Int32, "reason": pl.String}
 
 # Revenue: one row for each amount; null in a dimension: not restricted to one.
 REVENUE = {

@@ -13,15 +13,25 @@ TWO_64 = pl.lit(2**64, dtype=pl.UInt128)
 PART_BITS = 24  # a line may tell of 2**24 parts; 2**40 lines of a file are left
 TOO_MANY_PARTS = f"tells of more than {2**PART_BITS} calls"
 
+# Ids that providers make at random, and UUIDs.
+_UNIQUE_ID = r"^(chatcmpl-|cmpl-|resp_|msg_|gen-)|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 KEY = ("key_hi", "key_lo")
 _USAGE = tuple(dict.fromkeys(("output_tokens", "input_tokens", *schemas.QUANTITIES)))
 _STATUS_RANK = {"success": 0, "cache_hit": 1, "refused": 2, "error": 3}
 _ADDRESS = ("content_id", "line_number", "part")
 
 
-def by_verdict(told: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(rows to keep, QUARANTINE) of a frame with `verdict`. A line with one part that cannot be kept is quarantined
-    whole: half of it would pass for all of it."""
+def numbered(told: pl.DataFrame) -> pl.DataFrame:
+    """`told` of lines that hold several records: `part` counts the calls of a line, in order."""
+    return told.with_columns(part=pl.int_range(pl.len(), dtype=pl.Int32).over(*schemas.LINE_KEYS))
+
+
+def by_verdict(told: pl.DataFrame, by_part: bool = False) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(rows to keep, QUARANTINE) of a frame with `verdict`.
+
+    A line with one part that cannot be kept is quarantined whole: half of it would pass for all of it. Not so
+    `by_part`, where each part is a record of its own.
+    """
     if "part" in told.columns and (told["part"].max() or 0) >= 2**PART_BITS:
         told = told.with_columns(
             verdict=pl.when(pl.col("part") >= 2**PART_BITS).then(pl.lit(TOO_MANY_PARTS)).otherwise("verdict")
@@ -32,17 +42,27 @@ def by_verdict(told: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     kept = told.filter(pl.col("verdict").is_null())
     if bad.is_empty():
         return kept, schemas.empty(schemas.QUARANTINE)
+    if by_part:
+        return kept, schemas.conform(bad.rename({"verdict": "reason"}), schemas.QUARANTINE)
     rejects = bad.group_by(*schemas.LINE_KEYS, maintain_order=True).agg(pl.col("verdict").first().alias("reason"))
     kept = kept.join(rejects, on=list(schemas.LINE_KEYS), how="anti", maintain_order="left")
+    rejects = rejects.with_columns(part=pl.lit(None, pl.Int32))
     return kept, schemas.conform(rejects, schemas.QUARANTINE)
 
 
 def line_tallies(told: pl.DataFrame, kept: pl.DataFrame, *rejects: pl.DataFrame) -> pl.DataFrame:
-    """Lines by what became of them: content_id, call_line_count, other_line_count, quarantined_line_count."""
-    bad = pl.concat(rejects)
+    """Lines by what became of them: content_id, call_line_count, other_line_count, quarantined_line_count.
+
+    A line of several records counts once: as a call line where one of them is kept, else as quarantined.
+    """
+    keys = list(schemas.LINE_KEYS)
+    bad = pl.concat([some.select(keys) for some in rejects]).join(kept, on=keys, how="anti")
+    others = told.filter(pl.col("verdict") == "other").select(keys)
+    if not others.is_empty():
+        others = others.join(kept, on=keys, how="anti").join(bad, on=keys, how="anti")
     parts = [
         _lines_of(kept, "call_line_count"),
-        _lines_of(told.filter(pl.col("verdict") == "other"), "other_line_count"),
+        _lines_of(others, "other_line_count"),
         _lines_of(bad, "quarantined_line_count"),
     ]
     return pl.concat(parts, how="diagonal").group_by("content_id").sum()  # a tally that is missing is none
@@ -63,10 +83,12 @@ def with_action(calls: pl.DataFrame) -> pl.DataFrame:
 def keyed(calls: pl.DataFrame) -> pl.DataFrame:
     """CALLS (verdict null, action known) -> LEDGER, one row for each, duplicates still in.
 
-    Key: xxh3-128 of provider and response id. A call without an id is known by its line alone, so that identical rows
-    stay different calls.
+    Key: xxh3-128 of the response id, and of the provider where the id may not be unique without it. Logs of one call
+    differ in what they call its provider (a body does not name it, a gateway names itself), never in the id. A call
+    without an id is known by its line alone, so that identical rows stay different calls.
     """
-    by_id = pl.concat_str(pl.col("provider").fill_null(""), pl.lit("\0"), pl.col("response_id")).nchash.xxh3_128()
+    namespace = pl.when(~pl.col("response_id").str.contains(_UNIQUE_ID)).then("provider").fill_null("")
+    by_id = pl.concat_str(namespace, pl.lit("\0"), pl.col("response_id")).nchash.xxh3_128()
     address = pl.col("line_number").cast(pl.UInt64) * 2**PART_BITS + pl.col("part").cast(pl.UInt64)
     return schemas.conform(
         calls.with_columns(by_id.alias("hash")).with_columns(

@@ -72,6 +72,12 @@ select
 from periods
 """
 DUPLICATES = "select count(*) as set_count, sum(call_count)::bigint as call_count from possible_duplicates"
+FINDINGS = """
+select finding, sum(call_count)::bigint as call_count
+from guard_findings
+group by finding
+order by call_count desc, finding
+"""
 ECONOMICS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
 SCENARIOS = "select * from scenario_by_dimension where dimension in ('all', '{by}') order by scenario_order"
 
@@ -100,6 +106,7 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "uncounted_revenue": query(UNCOUNTED_REVENUE).to_dicts(),
         "revenue_period": _one(query(REVENUE_PERIOD)),
         "possible_duplicates": _one(query(DUPLICATES)),
+        "guard_findings": query(FINDINGS).to_dicts(),
         "rows": rows,
         "total": total[0] if total else None,
     }

@@ -55,6 +55,10 @@ def _caveats(figures: dict[str, Any]) -> list[str]:
             f"doubtful    {counted(doubtful['call_count'], 'call')} in {counted(doubtful['set_count'], 'set')}: "
             "each set may be one call that two files tell (table possible_duplicates)"
         )
+    for row in figures["guard_findings"]:
+        lines.append(
+            f"odd counts  {counted(row['call_count'], 'call')}: {harmless(row['finding'])} (table guard_findings)"
+        )
     if unmatched := figures["about"]["unmatched_outcome_count"]:
         lines.append(f"outcomes    {count(unmatched)} of actions that no call names (table outcomes)")
     return lines

@@ -22,8 +22,16 @@ def write(inspection: Inspection, stream: TextIO) -> None:
         _write_other_lines(inspection, stream)
     if inspection.shape is None:
         _write_unknown(inspection, stream)
-        return
-    print(f"shape {inspection.shape}; of its first {counted(inspection.calls.height, 'record')}:", file=stream)
+    else:
+        print(f"shape {inspection.shape}" + (": its records have" if inspection.signs else ""), file=stream)
+        for sign in inspection.signs:
+            print(f"  {sign}", file=stream)
+    if inspection.calls.height:
+        _write_calls(inspection, stream)
+
+
+def _write_calls(inspection: Inspection, stream: TextIO) -> None:
+    print(f"of its first {counted(inspection.calls.height, 'record')}:", file=stream)
     verdicts = Counter(inspection.calls["verdict"].to_list())
     for verdict, count in verdicts.most_common():
         what = "calls" if verdict is None else "other lines" if verdict == "other" else f"quarantined: {verdict}"
@@ -35,7 +43,7 @@ def write(inspection: Inspection, stream: TextIO) -> None:
 
 
 def _write_unknown(inspection: Inspection, stream: TextIO) -> None:
-    print(f"no shape fits; known are {', '.join(inspection.known_shapes)}", file=stream)
+    print("no shape fits (`tokenspread shapes` lists them)", file=stream)
     fields = Counter(path for record in inspection.look.records for path in _paths(record))
     if fields:
         print(
@@ -47,6 +55,13 @@ def _write_unknown(inspection: Inspection, stream: TextIO) -> None:
         print(f"  {harmless(path)}  ({fields[path]})", file=stream)
     if rest := len(fields) - len(shown):
         print(f"  and {counted(rest, 'rarer field')}", file=stream)
+    if inspection.mapping:
+        print("a guess at what they mean, for tokenspread.toml; read it, mend it, then run:", file=stream)
+        print("", *map(harmless, inspection.mapping.splitlines()), "", sep="\n", file=stream)
+    else:
+        print(
+            "none of them looks like tokens of a model's input; map them by hand (README, 'Any other log')", file=stream
+        )
 
 
 def _write_other_lines(inspection: Inspection, stream: TextIO) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-LOGS = Path(__file__).resolve().parent.parent
+LOGS = Path(__file__).resolve().parent.parent / "support_desk"
 TOKENS = [
     "input_tokens",
     "cache_read_tokens",
@@ -269,10 +269,7 @@ def table(files: dict) -> str:
 def support_desk(calls: list[Call]) -> dict:
     """The two logs of the support desk together, joined with its outcomes, prices and revenue."""
     outcomes = {line["action_id"]: line for line in rows(LOGS / "outcomes.jsonl")}
-    prices = {
-        (row["provider"], row["model"], row["token_class"]): Decimal(row["usd_per_million"])
-        for row in rows(LOGS / "prices.csv")
-    }
+    prices = {(row["model"], row["token_class"]): Decimal(row["usd_per_million"]) for row in rows(LOGS / "prices.csv")}
     revenue = defaultdict(Decimal)
     for row in rows(LOGS / "revenue.csv"):
         revenue[row["feature"]] += Decimal(row["revenue_usd"])
@@ -281,7 +278,7 @@ def support_desk(calls: list[Call]) -> dict:
         if call.status in ("cache_hit", "refused"):
             return Decimal(0)
         used = {name: call.tokens.get(f"{name}_tokens", 0) for name in ("input", "output")}
-        rated = (count * prices[call.provider, call.model, name] for name, count in used.items() if count)
+        rated = (count * prices[call.model, name] for name, count in used.items() if count)
         return sum(rated, Decimal(0)) / 1_000_000
 
     def group(members: list[Call]) -> dict:

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 RECORDER = Path(__file__).resolve().parent
-LOGS = RECORDER.parent
+LOGS = RECORDER.parent / "support_desk"
 MODEL_SERVER = "http://127.0.0.1:8081"
 RECEIVER_PORT = 8082
 GATEWAY = "http://127.0.0.1:8083"

@@ -26,7 +26,14 @@
 -- reasoning_tokens | output spent on reasoning; null: not told
 -- input_audio_tokens | input that was audio; null: not told
 -- output_audio_tokens | output that was audio; null: not told
+-- cache_read_audio_tokens | part of the cached input that was audio; null: not told
+-- input_image_tokens | input that was images; null: not told
+-- output_image_tokens | output that was images; null: not told
+-- input_video_tokens | input that was video; null: not told
 -- web_search_count | web searches billed with the call; null: the log does not tell of any
+-- file_search_count | file searches billed with the call; null: the log does not tell of any
+-- code_session_count | containers of a code interpreter; null: the log does not tell of any
+-- compute_seconds | GPU or prediction time that is billed as such; null: none told
 -- latency_seconds | duration of the call as logged
 -- cost_usd | cost at the rates of its day; null: unpriced, see price_status
 -- cost_pico | cost_usd in integer pico-USD, for exact arithmetic
@@ -34,6 +41,7 @@
 -- unpriced_classes | used token classes without a rate, comma-separated; null: none, or usage unknown
 -- card_id | rate card that priced the call; null: unpriced or not billed
 -- recorded_cost_usd | cost as the log has it, beside ours and never added to it; null: none recorded
+-- guard | what does not add up in its counts, see guard_findings; null: nothing found
 -- content_id | log file that the call is from, see files
 -- source_file | path of that log file
 -- line_number | line (row, element) of that file, from 1
@@ -138,7 +146,14 @@ select
     priced.reasoning_tokens,
     priced.input_audio_tokens,
     priced.output_audio_tokens,
+    priced.cache_read_audio_tokens,
+    priced.input_image_tokens,
+    priced.output_image_tokens,
+    priced.input_video_tokens,
     priced.web_search_count,
+    priced.file_search_count,
+    priced.code_session_count,
+    (priced.compute_microseconds * 0.000001::decimal(6, 6))::decimal(18, 6) as compute_seconds,
     priced.latency_seconds,
     usd_from_pico(priced.cost_pico) as cost_usd,
     priced.cost_pico,
@@ -160,6 +175,7 @@ select
     end as unpriced_classes,
     case when priced.cost_pico is not null and priced.price_status <> 'not_billed' then priced.card_id end as card_id,
     usd_from_pico(priced.recorded_cost_pico) as recorded_cost_usd,
+    priced.guard,
     priced.content_id,
     contents.path as source_file,
     priced.line_number,

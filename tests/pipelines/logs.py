@@ -59,11 +59,19 @@ def ingest(data: Path, *logs: Path, **settings: Any) -> stages.IngestSummary:
 
 def ledger_rows(data: Path) -> pl.DataFrame:
     """All calls, read from the files that the manifest says are live."""
+    return _live_rows(data, "ledger")
+
+
+def quarantine_rows(data: Path) -> pl.DataFrame:
+    return _live_rows(data, "quarantine")
+
+
+def _live_rows(data: Path, kind: str) -> pl.DataFrame:
     import sqlite3
 
     connection = sqlite3.connect(data / "manifest.sqlite")
-    query = "select path from file where kind = 'ledger' and removed is null"
-    paths = [data / path for (path,) in connection.execute(query)]
+    query = "select path from file where kind = ? and removed is null"
+    paths = [data / path for (path,) in connection.execute(query, (kind,))]
     connection.close()
     return pl.concat([pl.read_parquet(path, glob=False) for path in paths]) if paths else pl.DataFrame()
 

@@ -232,7 +232,7 @@ def test_a_line_too_long_to_be_a_call_is_quarantined_and_its_neighbours_are_read
     assert ingest(data, log).call_count == 2
     assert sorted(ledger_rows(data)["line_number"]) == [1, 3]
     (path,) = sqlite3.connect(data / "manifest.sqlite").execute("select path from file where kind = 'quarantine'")
-    assert pl.read_parquet(data / path[0]).rows() == [(1, 2, "longer than 8 MiB")]
+    assert pl.read_parquet(data / path[0]).rows() == [(1, 2, None, "longer than 8 MiB")]
 
 
 def test_a_log_that_is_written_to_while_it_is_read_is_read_as_it_was(tmp_path, data, monkeypatch):

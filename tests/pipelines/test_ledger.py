@@ -60,7 +60,7 @@ def test_each_call_is_told_once_with_the_most_usage_however_it_is_cut(tmp_path_f
         most[n] = max(usage, most.get(n, 0))
     rows = ledger_rows(folder / "data")
     told = {} if rows.is_empty() else dict(rows.select("response_id", "output_tokens").iter_rows())
-    assert told == {f"msg_{n}:req_{n}": usage for n, usage in most.items()}
+    assert told == {f"msg_{n}": usage for n, usage in most.items()}
     assert rows.height == len(most)
 
 

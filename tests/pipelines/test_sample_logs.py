@@ -1,4 +1,4 @@
-"""The recorded logs yield what plain loops that share no code with us counted in them (sample_logs/EXPECTED.json)."""
+"""The recorded logs yield what plain loops that share no code with us counted in them (EXPECTED.json)."""
 
 import json
 from decimal import Decimal
@@ -9,7 +9,7 @@ import pytest
 from pipelines import stages
 from pipelines.settings import Settings
 
-SAMPLES = Path(__file__).parents[2] / "sample_logs"
+SAMPLES = Path(__file__).parents[2] / "sample_logs" / "support_desk"
 EXPECTED = json.loads((SAMPLES / "EXPECTED.json").read_text())
 TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "output_tokens")
 

@@ -48,7 +48,9 @@ def revenue_row(number: int, **given) -> dict:
 
 
 def quarantine_row(number: int, **given) -> dict:
-    return {"content_id": 1, "line_number": number, "reason": "not a record"} | given
+    return (
+        dict.fromkeys(schemas.QUARANTINE) | {"content_id": 1, "line_number": number, "reason": "not a record"} | given
+    )
 
 
 def price_row(number: int, **given) -> dict:

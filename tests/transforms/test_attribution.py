@@ -1,16 +1,17 @@
 """Whom calls belong to, by the user's rules."""
 
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from tests.builders import lines
-from transforms.attribution import attribute, fields, rules_from
+from transforms.attribution import attribute, paths, rules_from
 from transforms.schemas import CALLS, conform
 from transforms.shapes import ORDER
-from transforms.shapes.tokenspread import TOKENSPREAD
+from transforms.shapes.formats.tokenspread import TOKENSPREAD
 
 CALL = {"called_at": "2026-01-02T03:04:05Z", "model": "m", "input_tokens": 1, "output_tokens": 1}
 
@@ -18,7 +19,7 @@ CALL = {"called_at": "2026-01-02T03:04:05Z", "model": "m", "input_tokens": 1, "o
 def attributed(toml: str, *records: dict[str, Any]) -> pl.DataFrame:
     """CALLS of records of our own flat shape, under the rules of a tokenspread.toml."""
     rules = rules_from(tomllib.loads(toml).get("attribution", {}), [shape.name for shape in ORDER])
-    asked = {path: path for path in TOKENSPREAD.fields} | fields(rules, "tokenspread")
+    asked = replace(TOKENSPREAD, attributes=paths(rules, "tokenspread")).columns
     read = lines([CALL | record for record in records], asked.values())
     frame = read.select("content_id", "line_number", *(pl.col(path).alias(name) for name, path in asked.items()))
     return conform(attribute(TOKENSPREAD.calls(frame), rules), CALLS)

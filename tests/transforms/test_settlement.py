@@ -104,4 +104,4 @@ def test_a_line_with_more_parts_than_an_address_holds_is_quarantined_whole():
     )
     kept, rejects = settlement.by_verdict(told)
     assert kept["line_number"].to_list() == [2]
-    assert rejects.rows() == [(1, 1, "tells of more than 16777216 calls")]
+    assert rejects.rows() == [(1, 1, None, "tells of more than 16777216 calls")]

@@ -1,39 +1,126 @@
 """Every log shape that we know, and how a log file's shape is recognised.
 
-A new shape is a module here and a line in ORDER: specific before general, since the first that matches a record has it.
+A new shape is a module here, a line in `_SHAPES` and one in the table of signatures, whose order is the one in which
+shapes are tried.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from transforms.shapes.anthropic_messages import ANTHROPIC_MESSAGES
-from transforms.shapes.claude_code import CLAUDE_CODE
-from transforms.shapes.litellm_slp import LITELLM_SLP
-from transforms.shapes.litellm_spendlogs import LITELLM_SPENDLOGS
-from transforms.shapes.openai_chat import OPENAI_CHAT
+from transforms.shapes import compound
+from transforms.shapes.formats.anthropic_batch import ANTHROPIC_BATCH
+from transforms.shapes.formats.anthropic_messages import ANTHROPIC_MESSAGES
+from transforms.shapes.formats.anthropic_stream import ANTHROPIC_STREAM
+from transforms.shapes.formats.apim_gateway import APIM_GATEWAY
+from transforms.shapes.formats.apim_llm import APIM_LLM
+from transforms.shapes.formats.azure_openai_requests import AZURE_OPENAI_REQUESTS
+from transforms.shapes.formats.bedrock_converse import BEDROCK_CONVERSE
+from transforms.shapes.formats.bedrock_invocation import BEDROCK_INVOCATION
+from transforms.shapes.formats.claude_code import CLAUDE_CODE
+from transforms.shapes.formats.claude_print import CLAUDE_PRINT
+from transforms.shapes.formats.cloudflare_gateway import CLOUDFLARE_GATEWAY
+from transforms.shapes.formats.cloudflare_logpush import CLOUDFLARE_LOGPUSH
+from transforms.shapes.formats.codex import CODEX
+from transforms.shapes.formats.codex_exec import CODEX_EXEC
+from transforms.shapes.formats.cohere import COHERE
+from transforms.shapes.formats.gemini import GEMINI
+from transforms.shapes.formats.gemini_cli import GEMINI_CLI
+from transforms.shapes.formats.gemini_cli_telemetry import GEMINI_CLI_TELEMETRY
+from transforms.shapes.formats.helicone import HELICONE
+from transforms.shapes.formats.kong import KONG
+from transforms.shapes.formats.langfuse import LANGFUSE
+from transforms.shapes.formats.langsmith import LANGSMITH
+from transforms.shapes.formats.litellm_slp import LITELLM_SLP
+from transforms.shapes.formats.litellm_spendlogs import LITELLM_SPENDLOGS
+from transforms.shapes.formats.ollama import OLLAMA
+from transforms.shapes.formats.openai_batch import OPENAI_BATCH
+from transforms.shapes.formats.openai_chat import OPENAI_CHAT
+from transforms.shapes.formats.openai_embeddings import OPENAI_EMBEDDINGS
+from transforms.shapes.formats.openai_responses import OPENAI_RESPONSES
+from transforms.shapes.formats.openrouter import OPENROUTER
+from transforms.shapes.formats.openrouter_activity import OPENROUTER_ACTIVITY
+from transforms.shapes.formats.openrouter_generation import OPENROUTER_GENERATION
+from transforms.shapes.formats.otel import OTEL
+from transforms.shapes.formats.otel_metrics import OTEL_METRICS
+from transforms.shapes.formats.phoenix import PHOENIX
+from transforms.shapes.formats.portkey import PORTKEY
+from transforms.shapes.formats.replicate import REPLICATE
+from transforms.shapes.formats.tokenspread import TOKENSPREAD
+from transforms.shapes.formats.vertex_request_response import VERTEX_REQUEST_RESPONSE
 from transforms.shapes.shape import Shape
-from transforms.shapes.tokenspread import TOKENSPREAD
+from transforms.shapes.signatures import SIGNATURES
 
-ORDER: tuple[Shape, ...] = (
-    TOKENSPREAD,
+_SHAPES = (
+    ANTHROPIC_BATCH,
+    ANTHROPIC_MESSAGES,
+    ANTHROPIC_STREAM,
+    APIM_GATEWAY,
+    APIM_LLM,
+    AZURE_OPENAI_REQUESTS,
+    BEDROCK_CONVERSE,
+    BEDROCK_INVOCATION,
+    CLAUDE_CODE,
+    CLAUDE_PRINT,
+    CLOUDFLARE_GATEWAY,
+    CLOUDFLARE_LOGPUSH,
+    CODEX,
+    CODEX_EXEC,
+    COHERE,
+    GEMINI,
+    GEMINI_CLI,
+    GEMINI_CLI_TELEMETRY,
+    HELICONE,
+    KONG,
+    LANGFUSE,
+    LANGSMITH,
     LITELLM_SLP,
     LITELLM_SPENDLOGS,
+    OLLAMA,
+    OPENAI_BATCH,
     OPENAI_CHAT,
-    ANTHROPIC_MESSAGES,
-    CLAUDE_CODE,
+    OPENAI_EMBEDDINGS,
+    OPENAI_RESPONSES,
+    OPENROUTER,
+    OPENROUTER_ACTIVITY,
+    OPENROUTER_GENERATION,
+    OTEL,
+    OTEL_METRICS,
+    PHOENIX,
+    PORTKEY,
+    REPLICATE,
+    TOKENSPREAD,
+    VERTEX_REQUEST_RESPONSE,
 )
+ORDER: tuple[Shape, ...] = tuple(sorted(_SHAPES, key=lambda shape: list(SIGNATURES).index(shape.name)))
 
-RECORDS_TO_ASK = 20
+LEVELS = 3  # of what may be wrapped around a record: a log service's, an API's, an application's
 
 
-def recognise(records: Sequence[dict[str, Any]], shapes: Sequence[Shape] = ORDER) -> Shape | None:
-    """The shape of most of `records` (a file's first ones); a record that no shape matches does not vote.
+def recognise(records: Sequence[dict[str, Any]], shapes: Sequence[Shape] = ORDER, levels: int = LEVELS) -> Shape | None:
+    """The shape of a file's first `records`; one that no shape matches does not vote. None where no record is known.
 
-    Two shapes with as many votes: the one that comes first in `shapes`. None where no record is known.
+    Records of several formats make a shape of them all, where it can be told line by line which one has a line; else
+    the format of the most records has the file (of as many: the first of `shapes`). Where no record is known, what lies
+    under one of their keys may be.
     """
     votes = Counter(shape.name for record in records if (shape := _first_match(record, shapes)))
-    return max(shapes, key=lambda shape: votes[shape.name]) if votes else None
+    found = [shape for shape in shapes if votes[shape.name]]
+    if len(found) > 1 and compound.can_be_mixed(found):
+        return compound.mixed(found)
+    if found:
+        return max(found, key=lambda shape: votes[shape.name])
+    return _recognise_within(records, shapes, levels) if levels else None
+
+
+def _recognise_within(records: Sequence[dict[str, Any]], shapes: Sequence[Shape], levels: int) -> Shape | None:
+    inner = {key: compound.inside(records, key) for key in dict.fromkeys(key for record in records for key in record)}
+    known = {key: recognise(some, shapes, levels - 1) for key, some in inner.items() if some}
+    keys = [key for key, shape in known.items() if shape]
+    if not keys:
+        return None
+    key = max(keys, key=lambda key: len(inner[key]))
+    return compound.wrapped(known[key], key, in_lists=compound.holds_lists(records, key), level=levels)
 
 
 def _first_match(record: dict[str, Any], shapes: Sequence[Shape]) -> Shape | None:

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 import polars as pl
 
 from transforms.schemas import CALLS, QUANTITIES, conform
+from transforms.shapes.guards import guarded
 
 MOST_TOKENS = 10**9  # a larger count is a mistake: no provider takes such a request
 _NO_ANSWER = (408, 499, 504, 524)
@@ -125,6 +126,13 @@ USD = Kind("an amount in USD", read_pico)
 SECONDS = Kind("seconds", read_seconds, lenient=True)
 MILLISECONDS = Kind("milliseconds", lambda values: read_seconds(values, 1000), lenient=True)
 CODE = Kind("a status code", read_count, lenient=True)
+CENTS = Kind("an amount in cents", lambda values: read_pico(values, 10))
+NANO_USD = Kind("an amount in 1e-9 USD", lambda values: read_pico(values, 3))
+TICKS = Kind("an amount in ticks of 1e-10 USD", lambda values: read_pico(values, 2))
+MICROSECONDS_OF_SECONDS = Kind(  # text in seconds -> microseconds
+    "seconds", lambda values: bounded(read_pico(values, 6), 0, MOST_USD * 10**12)
+)
+NANOSECONDS = Kind("nanoseconds", lambda values: read_seconds(values, 10**9), lenient=True)
 BOOLEAN = Kind("true or false", read_boolean)
 BOOLEAN_OR_NONSENSE = Kind("true or false", read_boolean, lenient=True)
 
@@ -154,31 +162,38 @@ def to_calls(
     *,
     other: pl.Expr | None = None,
     reasons: dict[str, pl.Expr] | None = None,
+    guards: dict[str, pl.Expr] | None = None,
+    total: pl.Expr | None = None,
 ) -> pl.DataFrame:
     """CALLS from what `typed` has read: `columns` says how; a column that is not named is null.
 
     `other` is true for lines that tell of no call; `reasons` are the shape's own grounds for quarantine, each with the
     rows that it holds for. Columns that start with "@" pass through. A cache hit has no tokens, whatever its line says.
+
+    `guards` are what the shape finds wrong with counts that it keeps, each with the calls that it holds for; `total` is
+    the total that the log tells, to be checked against ours.
     """
-    verdict = pl.col("fault")
-    for reason, holds in (reasons or {}).items():
-        verdict = pl.coalesce(verdict, pl.when(holds).then(pl.lit(reason)))
-    if other is not None:
-        verdict = pl.when(other).then(pl.lit("other")).otherwise(verdict)
     given = {
         "content_id": pl.col("content_id"),
         "line_number": pl.col("line_number"),
         "part": pl.lit(0),
         "shape": pl.lit(shape),
         **columns,
-        "verdict": verdict,
+        "verdict": _verdict(other, reasons or {}),
     }
     passed = [name for name in read.columns if name.startswith("@")]
     calls = read.select(
         *(given.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in CALLS.items()), *passed
     )
+    calls = guarded(calls, read, guards or {}, total)
     if (hit := calls["status"].eq_missing("cache_hit")).any():
         # a log may repeat the counts of the call that filled the cache; to this one no model was asked
         none = pl.lit(0, pl.Int64)
         calls = calls.with_columns(pl.when(hit).then(none).otherwise(name).alias(name) for name in QUANTITIES)
     return conform(calls, {**CALLS, **{name: calls.schema[name] for name in passed}})
+
+
+def _verdict(other: pl.Expr | None, reasons: dict[str, pl.Expr]) -> pl.Expr:
+    grounds = [pl.when(holds).then(pl.lit(reason)) for reason, holds in reasons.items()]
+    verdict = pl.coalesce("fault", *grounds)
+    return verdict if other is None else pl.when(other).then(pl.lit("other")).otherwise(verdict)

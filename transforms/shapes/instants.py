@@ -21,6 +21,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _EARLIEST_MICROSECOND = int(EARLIEST.timestamp()) * 10**6
 _LATEST_MICROSECOND = int(LATEST.timestamp()) * 10**6
 _PER_SECOND = {"unix_s": 1, "unix_ms": 10**3, "unix_us": 10**6, "unix_ns": 10**9}
+_EPOCH_TICKS = 621_355_968 * 10**9  # of .NET, at the start of 1970
 # A bare number's unit shows in its size: 1e11 seconds is the year 5138, 1e11 milliseconds is 1973.
 _LARGEST = {"unix_s": 10**11, "unix_ms": 10**14, "unix_us": 10**17, "unix_ns": None}
 _ISO = re.compile(
@@ -102,6 +103,21 @@ def read_instant(text: pl.Series) -> pl.Series:
     return bounded(completed(at, text, lambda value: _unix(value, None) or _iso(value)), EARLIEST, LATEST)
 
 
+def _dotnet(text: str) -> datetime | None:
+    ticks = as_number(text)
+    if ticks is None or not _EPOCH_TICKS <= ticks < 10**19:
+        return None
+    microseconds = int(ticks) // 10 - _EPOCH_TICKS // 10
+    return _EPOCH + microseconds * _MICROSECOND if microseconds <= _LATEST_MICROSECOND else None
+
+
+def read_dotnet_ticks(text: pl.Series) -> pl.Series:
+    """Number text in ticks of 100 ns since the year 1."""
+    ticks = text.cast(pl.Int64, strict=False)
+    since_epoch = bounded(ticks // 10 - _EPOCH_TICKS // 10, _EARLIEST_MICROSECOND, _LATEST_MICROSECOND)
+    return bounded(completed(since_epoch.cast(INSTANT), text, _dotnet), EARLIEST, LATEST)
+
+
 def _read_as(read: Callable[..., pl.Series], *arguments: str) -> Kind:
     return Kind("an instant", lambda text: read(text, *arguments))
 
@@ -110,6 +126,7 @@ INSTANT_KINDS = {
     "any": _read_as(read_instant),
     "iso": _read_as(read_iso),
     **{unit: _read_as(read_unix, unit) for unit in _PER_SECOND},
+    "dotnet_ticks": _read_as(read_dotnet_ticks),
 }
 
 

@@ -1,7 +1,7 @@
 """Parsed JSON by one rule: paths into it, its numbers, and its text, spelt as the reader spells them.
 
-The notation of Shape.fields: "usage.input", 'a."b.c"', and "metadata>usage.input" for a step into a text that holds
-JSON.
+The notation of Shape.fields: "usage.input", 'a."b.c"', "metadata>usage.input" for a step into a text that holds JSON,
+and "metadata~usage.input" for one into a text that may be any: there is nothing in it unless it is JSON.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 DEEPEST = 200  # levels of nesting; no log needs more, and what walks a value calls itself for each
 
-_STEP = re.compile(r'([.>]?)(?:"((?:[^"]|"")*)"|([^.>"]+))')
+_STEP = re.compile(r'([.>~]?)(?:"((?:[^"]|"")*)"|([^.>~"]+))')
 _BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|[\]}]', re.DOTALL)
 
 
@@ -30,12 +30,24 @@ def _whole(digits: str) -> Number:
 
 
 @cache
-def steps(path: str) -> tuple[tuple[bool, str], ...]:
-    """(steps into JSON text, key) of each step. Raises ValueError for what is no path."""
-    found = [(mark == ">", (quoted or "").replace('""', '"') or plain) for mark, quoted, plain in _STEP.findall(path)]
-    if not found or "".join(match[0] for match in _STEP.finditer(path)) != path or path[0] in ".>":
+def steps(path: str) -> tuple[tuple[str, str], ...]:
+    """(how it steps into JSON text: ">", "~" or not; key) of each step. Raises ValueError for what is no path."""
+    found = [
+        (mark.strip("."), (quoted or "").replace('""', '"') or plain) for mark, quoted, plain in _STEP.findall(path)
+    ]
+    if not found or "".join(match[0] for match in _STEP.finditer(path)) != path or path[0] in ".>~":
         raise ValueError(f'{path!r} is no path; write it like "usage.input", or \'a."b.c"\' where a key holds a dot')
     return tuple(found)
+
+
+def quoted(key: str) -> str:
+    """A key as a path has it."""
+    return '"' + key.replace('"', '""') + '"' if not re.fullmatch(r"[^.>~\"$]+", key) else key
+
+
+def first_step(path: str) -> str:
+    """The part of a path up to its second step."""
+    return _STEP.match(path)[0]
 
 
 def loads(text: str, **hooks: Any) -> Any:
@@ -69,13 +81,13 @@ def find(record: Any, path: str) -> Any:
 def reach(record: Any, path: str) -> tuple[Any, str | None]:
     """(the value at `path`, None where it is missing; None), or (None, why it cannot be reached)."""
     value, is_in_text = record, False
-    for steps_into_text, key in steps(path):
-        if steps_into_text and isinstance(value, str):
+    for into_text, key in steps(path):
+        if into_text and isinstance(value, str):
             try:
                 value = loads(value)
             except ValueError:
-                return None, f"{path} steps into a text that is not JSON"
-        is_in_text = is_in_text or steps_into_text
+                return None, None if into_text == "~" else f"{path} steps into a text that is not JSON"
+        is_in_text = is_in_text or bool(into_text)
         if value is None:
             return None, None
         if not isinstance(value, dict):

@@ -11,11 +11,15 @@ PROVIDER_IDS = {
     "fireworks_ai": "fireworks", "fireworks-ai": "fireworks",
     "gcp.gemini": "google", "gcp.gen_ai": "google", "gcp.vertex_ai": "google", "gemini": "google",
     "vertex_ai": "google", "vertex_ai_beta": "google", "vertexai": "google", "google_genai": "google",
+    "google_vertexai": "google",
     "kimi": "moonshotai", "moonshot": "moonshotai", "voyage": "voyageai", "z.ai": "zai", "z-ai": "zai",
     "mistral_ai": "mistral", "mistralai": "mistral", "codestral": "mistral",
     "together_ai": "together", "together-ai": "together", "togetherai": "together",
     "text-completion-openai": "openai", "anthropic_text": "anthropic", "cohere_chat": "cohere",
     "x_ai": "x-ai", "xai": "x-ai", "grok": "x-ai",
+    "aws-bedrock": "aws", "azure-ai": "azure", "google-ai-studio": "google", "google-vertex-ai": "google",
+    "vertex-ai": "google", "mistral-ai": "mistral", "perplexity-ai": "perplexity", "workers-ai": "cloudflare",
+    "amazon-bedrock": "aws", "vertex": "google", "gateway": None,
     "litellm": None, "litellm_proxy": None,
 }  # fmt: skip
 

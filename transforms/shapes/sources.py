@@ -4,7 +4,7 @@
 
 input_tokens = "usage.input"                                  # a path
 model = ["response.model", "request.model"]                   # the first that has a value
-called_at = { path = "time", unit = "unix_s" }                # or unix_ms, unix_us, unix_ns, iso; default: by its looks
+called_at = { path = "time", unit = "unix_s" }                # or unix_ms, _us, _ns, dotnet_ticks, iso; else its looks
 called_at = { path = "day", format = "%d.%m.%Y %H:%M" }       # strptime's letters
 latency_seconds = { path = "took", unit = "ms" }              # or s, us, ns
 recorded_cost_usd = { path = "cost", unit = "cents" }         # or usd, micro_usd, nano_usd

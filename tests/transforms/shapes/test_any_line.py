@@ -50,15 +50,22 @@ ITERATIONS = st.lists(
         {"input_tokens": JSON}, optional={"output_tokens": JSON, "model": JSON, "cache_creation": JSON}
     )
 )
+COUNTS = st.dictionaries(st.sampled_from(["prompt_tokens", "prompt_token", "completion_tokens", "cost"]), JSON)
+PLUGINS = st.dictionaries(
+    st.sampled_from(["proxy", "judge"]),
+    st.fixed_dictionaries({"usage": COUNTS | JSON}, optional={"judge": st.fixed_dictionaries({"meta": COUNTS})}),
+)
 TEXTS = st.one_of(
     st.none(),
     st.sampled_from(["", "0", "12", "7.0", "-1", "true", "False", "None", "success", "failure", SECRET]),
     st.sampled_from(
         ["assistant", "message", "error", "chat.completion", "batch", "fast", "a/b/c", "resp_bGl0ZWxsbTpj"]
     ),
+    st.sampled_from(["message_start", "message_delta", "message_stop", "succeeded", "RequestResponse", "200", "429"]),
     st.sampled_from(["1767323045", "1767323045.25", "2026-01-02T03:04:05Z", "0.0012", "9" * 30]),
     JSON.map(json.dumps),
     ITERATIONS.map(json.dumps),
+    PLUGINS.map(json.dumps),
     st.text(max_size=6),
 )
 
@@ -82,7 +89,7 @@ def test_any_text_in_any_field(shape: Shape, data: st.DataObject) -> None:
     assert passed.to_list() == lines["@path"].to_list()
     assert not calls["verdict"].drop_nulls().str.contains(SECRET, literal=True).any()
     told = calls.filter(pl.col("verdict").is_null())
-    assert told["status"].is_in(["success", "error", "cache_hit"]).all()
+    assert told["status"].is_in(["success", "error", "refused", "cache_hit"]).all()
     assert all((told[name].drop_nulls() >= 0).all() for name in QUANTITIES)
     assert (told.filter(pl.col("status") == "cache_hit").select(pl.sum_horizontal(*QUANTITIES)) == 0).to_series().all()
 

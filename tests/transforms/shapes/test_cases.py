@@ -1,4 +1,5 @@
-"""Each `<shape>.yaml` beside this file: lines, and the calls or the verdict that they must yield.
+"""Each `<shape>.yaml` beside this file: a line, and the calls or the verdict that it must yield; or several lines, and
+the calls or verdicts of all of them, in order (`calls: [{verdict: other}, {...}]`).
 
 A call names every column that is not null, `always` those that all calls of the file have unless they say otherwise.
 """
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.builders import lines_frame, record_of
+from tests.builders import calls_of, lines_frame, record_of
+from transforms.schemas import QUANTITIES
 from transforms.shapes import ORDER
 
 SHAPES = {shape.name: shape for shape in ORDER}
@@ -31,8 +33,13 @@ def expected(always: dict[str, Any], case: dict[str, Any]) -> list[dict[str, Any
     if "verdict" in case:
         return [{"verdict": case["verdict"]}]
     told = case.get("calls") or [case["call"]]
+    unused = dict.fromkeys(QUANTITIES, 0)  # a cache hit used nothing
+    told = [unused | call if call.get("status") == "cache_hit" else call for call in told]
     return [
-        {name: value for name, value in (always | {"part": 0} | call).items() if value is not None} for call in told
+        call
+        if "verdict" in call
+        else {name: value for name, value in (always | {"part": 0} | call).items() if value is not None}
+        for call in told
     ]
 
 
@@ -55,7 +62,8 @@ def test_every_shape_has_its_cases() -> None:
 @pytest.mark.parametrize(("name", "always", "case"), cases())
 def test_case(name: str, always: dict[str, Any], case: dict[str, Any]) -> None:
     shape = SHAPES[name]
-    line = case["line"] if isinstance(case["line"], str) else json.dumps(case["line"])
-    calls = shape.calls(lines_frame([(1, record_of(line))], shape.fields))
+    given = case.get("lines") or [case["line"]]
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in given]
+    calls = calls_of(shape, lines_frame(enumerate(map(record_of, texts), 1), shape.fields))
     assert [found(call) for call in calls.to_dicts()] == [at_instant(call) for call in expected(always, case)]
     assert set(calls["shape"]) == {name}

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transforms.shapes.fields import BOOLEAN, COUNT, SECONDS, USD, read_count, read_pico, read_seconds, typed
-from transforms.shapes.instants import EARLIEST, LATEST, _iso, read_instant, read_iso, read_unix, strptime_kind
+from transforms.shapes.instants import (
+    EARLIEST,
+    LATEST,
+    _iso,
+    read_dotnet_ticks,
+    read_instant,
+    read_iso,
+    read_unix,
+    strptime_kind,
+)
 
 DIGITS = st.text("0123456789", min_size=1, max_size=25)
 NUMBERS = st.one_of(
@@ -140,9 +149,16 @@ def test_numbers_since_1970(instants: list[datetime], unit: tuple[str, int]) -> 
     assert read_instant(written).to_list() == instants
 
 
+@given(st.lists(IN_RANGE, max_size=12))
+def test_ticks_since_the_year_1(instants: list[datetime]) -> None:
+    micros = [(at - datetime(1, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) for at in instants]
+    assert read_dotnet_ticks(texts([f"{micro}7" for micro in micros])).to_list() == instants
+    assert read_dotnet_ticks(texts([f"{micro}7.0" for micro in micros])).to_list() == instants
+
+
 @given(TEXTS)
 def test_instants_of_anything_are_in_range_or_none(values: list[str | None]) -> None:
-    for read in (read_instant, read_iso, lambda column: read_unix(column, "unix_s")):
+    for read in (read_instant, read_iso, lambda column: read_unix(column, "unix_s"), read_dotnet_ticks):
         assert all(at is None or EARLIEST <= at <= LATEST for at in read(texts(values)))
 
 

@@ -1,0 +1,42 @@
+"""What is read of a log, batch by batch, and what is to be done with it."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from pipelines.new_lines import Taking
+from transforms import schemas
+
+
+@dataclass
+class Read:
+    """A batch: LINES (one text column for each field), QUARANTINE rows, and the count of blank lines by content."""
+
+    lines: pl.DataFrame
+    quarantine: pl.DataFrame = field(default_factory=lambda: schemas.empty(schemas.QUARANTINE))
+    blank: dict[int, int] = field(default_factory=dict)
+
+
+def together(reads: list[Read]) -> Read:
+    """One frame of all."""
+    blank: Counter[int] = Counter()
+    for read in reads:
+        blank.update(read.blank)
+    lines, quarantine = (pl.concat([getattr(read, name) for read in reads]) for name in ("lines", "quarantine"))
+    return Read(lines, quarantine, dict(blank))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How records become calls (or outcomes): the columns to read, by name and path, and the shape's name."""
+
+    shape: str
+    columns: dict[str, str]
+    take: Callable[[Read, dict[int, Taking]], None]  # keeps a frame; the takings by content_id count its lines
+    opened: Callable[[pl.DataFrame], pl.DataFrame] = lambda lines: lines  # lines of several records, one row for each
+    frame: str = "lines"  # what `take` must see at once, see Shape
+
+
+Choose = Callable[[list[dict]], Reading | None]

@@ -1,0 +1,130 @@
+"""How each log becomes calls: steps 3 to 5 of the walk, chosen by what its first records are."""
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import polars as pl
+
+from pipelines.draft import Draft
+from pipelines.new_lines import Taking
+from pipelines.reading import Choose, Read, Reading
+from pipelines.settings import Settings, UserError
+from transforms import attribution, outcomes, schemas, settlement, shapes
+from transforms.shapes import guess, mapping, outcome_mapping
+from transforms.shapes.shape import Shape
+
+
+def of_calls(settings: Settings, draft: Draft) -> Choose:
+    """Chooses how a log is read: as the shape that is named, else by the user's mappings, else by the known shapes."""
+    known, rules = known_shapes(settings)
+    readings: dict[tuple, Reading] = {}
+
+    def choose(records: list[dict]) -> Reading | None:
+        shape = chosen(settings, known, records)
+        if shape is None:
+            return None
+        # logs that are read alike share one reading
+        return readings.setdefault((shape.name, *shape.columns.items()), _call_reading(shape, rules, draft))
+
+    return choose
+
+
+def known_shapes(settings: Settings) -> tuple[list[Shape], attribution.Rules]:
+    with _mistakes_in_settings():
+        mapped = [mapping.shape_from(name, table) for name, table in settings.log_mappings.items()]
+        rules = attribution.rules_from(settings.attribution, [shape.name for shape in (*mapped, *shapes.ORDER)])
+    known = [replace(shape, attributes=attribution.paths(rules, shape.name)) for shape in (*mapped, *shapes.ORDER)]
+    return known, rules
+
+
+def chosen(settings: Settings, known: list[Shape], records: list[dict]) -> Shape | None:
+    if settings.shape is None:
+        return shapes.recognise(records, known)
+    for shape in known:
+        if shape.name == settings.shape:
+            return shapes.recognise(records, [shape]) or shape
+    names = ", ".join(shape.name for shape in known)
+    raise UserError(f"--shape {settings.shape}: no such shape; known are {names}")
+
+
+def guessed(records: list[dict]) -> tuple[Shape | None, str | None]:
+    """A mapping that may fit a log that no shape knows: as a shape, and as TOML to be pasted."""
+    found = guess.guess(records)
+    if found is None:
+        return None, None
+    text = found.toml()
+    ((name, table),) = tomllib.loads(text)["log"].items()
+    return mapping.shape_from(name, table), text
+
+
+@contextmanager
+def _mistakes_in_settings() -> Iterator[None]:
+    """What a pure room says of the user's tables is the user's to mend."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(f"tokenspread.toml: {error}") from None
+
+
+def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft) -> Reading:
+    def take(read: Read, takings: dict[int, Taking]) -> None:
+        told = attribution.attribute(shape.calls(read.lines), rules)
+        if shape.opened:
+            told = settlement.numbered(told)
+        if shape.frame == "history":
+            told = _new_lines_of(told, takings)
+        calls, rejects = settlement.by_verdict(told, by_part=shape.opened is not None)
+        calls = settlement.with_action(calls)
+        draft.add("ledger", settlement.keyed(calls))
+        draft.add("outcomes", outcomes.told_inline(calls))
+        draft.add("quarantine", pl.concat([read.quarantine, rejects]))
+        _count_lines(takings, read, settlement.line_tallies(told, calls, rejects, read.quarantine))
+
+    def opened(lines: pl.DataFrame) -> pl.DataFrame:
+        return shape.opened(lines, shape.attributes) if shape.opened else lines
+
+    return Reading(shape.name, shape.columns, take, opened, shape.frame)
+
+
+def _new_lines_of(told: pl.DataFrame, takings: dict[int, Taking]) -> pl.DataFrame:
+    taken = pl.col("content_id").replace_strict({key: taking.from_line for key, taking in takings.items()})
+    return told.filter(pl.col("line_number") > taken)
+
+
+def of_outcomes(settings: Settings, draft: Draft) -> Choose:
+    with _mistakes_in_settings():
+        mapped = [outcome_mapping.outcomes_from(name, table) for name, table in settings.outcome_mappings.items()]
+    known = [*mapped, outcomes.SHAPE]
+    readings = {shape.name: _outcome_reading(shape, draft) for shape in known}
+
+    def choose(records: list[dict]) -> Reading | None:
+        shape = shapes.recognise(records, known)
+        return readings[shape.name] if shape else None
+
+    return choose
+
+
+def _outcome_reading(shape: Shape, draft: Draft) -> Reading:
+    def take(read: Read, takings: dict[int, Taking]) -> None:
+        told = shape.calls(read.lines)
+        rows, rejects = settlement.by_verdict(told)
+        draft.add("outcomes", schemas.conform(rows, schemas.OUTCOMES))
+        draft.add("quarantine", pl.concat([read.quarantine, rejects]))
+        _count_lines(takings, read, settlement.line_tallies(told, rows, rejects, read.quarantine))
+
+    return Reading(shape.name, shape.columns, take)
+
+
+def _count_lines(takings: dict[int, Taking], read: Read, tallies: pl.DataFrame) -> None:
+    """Adds to each taking's balance: lines = call lines + other + quarantined + blank."""
+    for content_id, *numbers in tallies.iter_rows():
+        _add(takings[content_id], dict(zip(tallies.columns[1:], numbers, strict=True)))
+    for content_id, blank in read.blank.items():
+        _add(takings[content_id], {"blank_line_count": blank})
+
+
+def _add(taking: Taking, counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        taking.counts[name] = taking.counts.get(name, 0) + count

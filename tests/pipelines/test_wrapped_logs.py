@@ -1,0 +1,104 @@
+"""Logs of several formats, and records with something wrapped around them. Read by the real reader, from files."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.pipelines.logs import ingest, ledger_rows, quarantine_rows
+
+CHAT = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1767323045, "model": "gpt-5-mini",
+        "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}}  # fmt: skip
+MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5",
+           "stop_reason": "end_turn", "usage": {"input_tokens": 5, "output_tokens": 3}}  # fmt: skip
+BOTH = {"chatcmpl-1": 10, "msg_1": 5}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def inputs(data: Path) -> dict[str, int]:
+    rows = ledger_rows(data)
+    return dict(zip(rows["response_id"], rows["input_tokens"], strict=True))
+
+
+def write(path: Path, *records: Any) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_a_log_of_two_formats_is_read_line_by_line(tmp_path: Path, data: Path) -> None:
+    strange = {"hello": "world"}
+    summary = ingest(data, write(tmp_path / "log.jsonl", CHAT, MESSAGE, strange, CHAT))
+    assert inputs(data) == BOTH
+    assert summary.call_count == 2
+    assert quarantine_rows(data).select("line_number", "reason").rows() == [(3, "no log shape knows this record")]
+    assert ledger_rows(data).sort("line_number")["shape"].to_list() == ["openai_chat", "anthropic_messages"]
+
+
+def test_one_formats_object_may_be_anothers_text(tmp_path: Path, data: Path) -> None:
+    exchange = {"request": {"model": "claude-sonnet-4-5", "messages": []}, "response": MESSAGE}
+    ingest(data, write(tmp_path / "log.jsonl", CHAT | {"response": "a text"}, exchange))
+    assert inputs(data) == BOTH
+
+
+WRAPPERS = {
+    "an object": [{"payload": CHAT}, {"payload": MESSAGE}],
+    "a text": [{"@timestamp": "2026-01-01", "@message": json.dumps(record)} for record in (CHAT, MESSAGE)],
+    "a list": [{"records": [CHAT, MESSAGE]}],
+    "a list of texts": [{"logEvents": [json.dumps(CHAT), json.dumps(MESSAGE)]}],
+    "two levels": [
+        {"logEvents": [{"id": n, "message": json.dumps(record)}]} for n, record in enumerate((CHAT, MESSAGE))
+    ],
+    "three levels": [{"data": {"result": [{"body": CHAT}, {"body": MESSAGE}]}}],
+    "some empty": [{"records": [CHAT]}, {"records": []}, {"records": [MESSAGE]}],
+}
+
+
+@pytest.mark.parametrize("records", WRAPPERS.values(), ids=WRAPPERS.keys())
+def test_what_is_wrapped_around_a_record_is_seen_through(records: list[dict], tmp_path: Path, data: Path) -> None:
+    ingest(data, write(tmp_path / "log.jsonl", *records))
+    assert inputs(data) == BOTH
+
+
+def test_one_pretty_document_packed(tmp_path: Path, data: Path) -> None:
+    path = tmp_path / "export.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"data": [CHAT, MESSAGE], "meta": {"page": 1}}, indent=2).encode()))
+    ingest(data, path)
+    assert inputs(data) == BOTH
+    assert sorted(ledger_rows(data)["part"]) == [0, 1]
+
+
+def test_one_bad_record_of_a_list_leaves_the_others(tmp_path: Path, data: Path) -> None:
+    bad = CHAT | {"id": "chatcmpl-2", "usage": {"prompt_tokens": "many", "completion_tokens": 1}}
+    ingest(data, write(tmp_path / "log.jsonl", {"records": [CHAT, bad, MESSAGE]}, {"records": [bad]}, {"records": 7}))
+    assert inputs(data) == BOTH
+    assert quarantine_rows(data).sort("line_number", "part").select("line_number", "part", "reason").rows() == [
+        (1, 1, "usage.prompt_tokens is not a count"),
+        (2, 0, "usage.prompt_tokens is not a count"),
+        (3, 0, "no log shape knows this record"),
+    ]
+
+
+@pytest.mark.parametrize("wrap", [lambda record: {"body": record}, lambda record: {"body": [record]}])
+def test_rules_look_into_the_record_and_then_around_it(wrap: Any, tmp_path: Path, data: Path) -> None:
+    records = [
+        {"tenant": "outer", **wrap(CHAT | {"tenant": "inner"})},
+        {"tenant": "outer", **wrap(MESSAGE)},
+    ]
+    ingest(data, write(tmp_path / "log.jsonl", *records), attribution={"customer_id": "tenant"})
+    assert ledger_rows(data).sort("response_id")["customer_id"].to_list() == ["inner", "outer"]
+
+
+def test_a_record_without_a_time_has_the_time_around_it(tmp_path: Path, data: Path) -> None:
+    records = [
+        {"timestamp": "2026-02-03T04:05:06Z", "body": MESSAGE},
+        {"timestamp": "2026-02-03T04:05:06Z", "body": CHAT},
+    ]
+    ingest(data, write(tmp_path / "log.jsonl", *records))
+    assert ledger_rows(data).sort("response_id")["day"].cast(pl.String).to_list() == ["2026-01-02", "2026-02-03"]

@@ -1,0 +1,55 @@
+"""Claude Code's session files, `~/.claude/projects/<project>/<session>.jsonl` and their subagents' files.
+
+A response is written as several lines, one for each block of its content, each with a copy of its usage: early copies
+are snapshots, and resumed or forked sessions repeat whole lines. All are calls here, with the same response_id, which
+other logs of the call have too; settlement keeps the one with the largest output. `uuid` is a line's, never a call's.
+Lines of users, tools, summaries and local errors (`<synthetic>`) tell of no call. The action is the session, the
+feature the folder that it worked in; a session names no user. `costUSD` was written by early versions only.
+"""
+
+import polars as pl
+
+from transforms.shapes.dialects import anthropic_usage
+from transforms.shapes.fields import USD, text, to_calls, typed
+from transforms.shapes.instants import INSTANT_KINDS
+from transforms.shapes.shape import Shape
+from transforms.shapes.signatures import matcher
+
+_USAGE = "message.usage"
+_FIELDS = (
+    "type",
+    "timestamp",
+    "sessionId",
+    "cwd",
+    "isApiErrorMessage",
+    "costUSD",
+    "message.id",
+    "message.model",
+    *anthropic_usage.fields(_USAGE),
+)
+_KINDS = {"timestamp": INSTANT_KINDS["any"], "costUSD": USD, **anthropic_usage.kinds(_USAGE)}
+
+
+def calls(lines: pl.DataFrame) -> pl.DataFrame:
+    told = pl.col(f"{_USAGE}.input_tokens").is_not_null() | pl.col(f"{_USAGE}.output_tokens").is_not_null()
+    told_by_model = told & (pl.col("type") == "assistant") & (pl.col("message.model") != "<synthetic>")
+    is_call = told_by_model.fill_null(False) & pl.col("isApiErrorMessage").ne_missing("true")
+    lines = anthropic_usage.opened(lines.with_columns(is_call=is_call), _USAGE, "message.model")
+    own_id = text("message.id")
+    columns = {
+        **anthropic_usage.columns(_USAGE),
+        "part": pl.col("part"),
+        "provider": pl.lit("anthropic"),
+        "model": text("message.model"),
+        "response_id": anthropic_usage.part_id(own_id, "message.model"),
+        "called_at": pl.col("timestamp"),
+        "status": pl.lit("success"),
+        "recorded_cost_pico": pl.col("costUSD"),
+        "action_id": text("sessionId"),
+        "feature": pl.col("cwd").str.extract(r"([^/\\]+)[/\\]*$"),
+    }
+    guards = anthropic_usage.guards(_USAGE)
+    return to_calls(typed(lines, _KINDS), "claude_code", columns, other=~pl.col("is_call"), guards=guards)
+
+
+CLAUDE_CODE = Shape("claude_code", _FIELDS, matcher("claude_code"), calls)

@@ -1,0 +1,216 @@
+"""How each log format is told from all others: one table of what its records hold, specific before general.
+
+A signature maps paths to what is found there. A format may have several (its lines differ); one that fits is enough.
+
+    "*"          a value, whatever it is          "-"        none, or null          "?"  a key, with or without value
+    "{}"  "[]"   an object; a list                "gen-*"    a text that begins so
+    "a"          this text                        "!gen-*"   no text that begins so
+    ("a", "b")   one of these
+
+Paths are those of Shape.fields.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from transforms.shapes.paths import find, steps
+
+Want = str | tuple[str, ...]
+Signature = dict[str, Want]
+
+# A response stands alone, or beside its request: {"request": {...}, "response": {...}} (see exchange).
+_EXCHANGE: Signature = {"request": "{}"}
+
+
+def _or_in_exchange(*signatures: Signature) -> tuple[Signature, ...]:
+    inside = ({**_EXCHANGE, **{f"response.{path}": want for path, want in each.items()}} for each in signatures)
+    return (*({"request": "-", **each} for each in signatures), *inside)
+
+
+# In the order in which they are tried. Sources: the formats' own documentation and code, see each shape.
+SIGNATURES: dict[str, tuple[Signature, ...]] = {
+    "tokenspread": ({"called_at": "?", "model": "?", "input_tokens": "?", "output_tokens": "?"},),
+    # OTLP; the dialect is told span by span
+    "otel": ({"resourceSpans": "[]"}, {"resourceLogs": "[]"}),
+    "otel_metrics": ({"resourceMetrics": "[]"},),
+    "phoenix": ({'"context.span_id"': "*"}, {"context.span_id": "*", "span_kind": "*", "attributes": "*"}),
+    # gateways whose records hold a provider's response
+    "litellm_slp": ({"litellm_call_id": "*", "hidden_params": "*", "startTime": "*"},),
+    "litellm_spendlogs": ({"request_id": "*", "spend": "*", "call_type": "*", "request_tags": "?"},),
+    "vertex_request_response": ({"full_response": "*", "logging_time": "*", "api_method": "*"},),
+    "bedrock_invocation": ({"schemaType": "ModelInvocationLog"},),
+    "azure_openai_requests": ({"category": "RequestResponse", "resourceId": "*"},),
+    "apim_gateway": ({"category": "GatewayLogs", "properties": "*"},),
+    "apim_llm": ({"CorrelationId": "*", "PromptTokens": "*", "SequenceNumber": "*"},),
+    "portkey": ({"ai_org": "*", "req_units": "?", "res_units": "?"},),
+    "kong": ({"ai": "{}", "latencies": "*", "started_at": "*"},),
+    # batch results: the line says that the price is halved, the body does not
+    "openai_batch": (
+        {"custom_id": "*", "response": "{}", "result": "-"},
+        {"custom_id": "*", "error": "{}", "result": "-"},
+    ),
+    "anthropic_batch": ({"custom_id": "*", "result.type": "*"},),
+    # tracers' and gateways' own records
+    "langfuse": (
+        {"usage_details": "*", "trace_id": "*", "provided_model_name": "*"},
+        {"usageDetails": "*", "traceId": "*"},
+        {"trace_id": "*", "type": ("GENERATION", "SPAN", "EVENT", "EMBEDDING", "AGENT", "TOOL", "CHAIN", "RETRIEVER",
+                                   "EVALUATOR", "GUARDRAIL"), "project_id": "*"},
+        {"traceId": "*", "type": ("GENERATION", "SPAN", "EVENT", "EMBEDDING", "AGENT", "TOOL", "CHAIN", "RETRIEVER",
+                                  "EVALUATOR", "GUARDRAIL"), "startTime": "*"},
+    ),
+    "helicone": ({"request_created_at": "*", "response_status": "?", "delay_ms": "?"},),
+    "cloudflare_gateway": ({"tokens_in": "?", "tokens_out": "?", "cached": "*"},),
+    "cloudflare_logpush": ({"Gateway": "*", "StatusCode": "*", "RateLimited": "*"},),
+    "langsmith": ({"run_type": "*", "dotted_order": "*"},),
+    "openrouter_generation": ({"native_tokens_prompt": "*", "total_cost": "*"},),
+    "openrouter_activity": ({"byok_usage_inference": "*", "requests": "*"},),
+    "replicate": ({"version": "*", "urls": "{}", "created_at": "*", "status": "*"},),
+    # coding agents
+    "claude_code": (
+        {"sessionId": "*", "uuid": "*", "type": "*", "timestamp": "*"},
+        {"type": "summary", "leafUuid": "*"},
+        {"type": "file-history-snapshot", "snapshot": "*"},
+    ),
+    "claude_print": ({"type": "result", "total_cost_usd": "*", "session_id": "*"},),
+    "codex": (
+        {"timestamp": "*", "payload": "{}", "type": ("session_meta", "turn_context", "event_msg", "response_item",
+                                                     "token_usage_record", "compacted")},
+    ),
+    "codex_exec": ({"type": ("thread.started", "turn.started", "turn.completed", "turn.failed", "item.started",
+                             "item.updated", "item.completed")},),
+    "gemini_cli": (
+        {"sessionId": "*", "projectHash": "*"},
+        {"type": "gemini", "id": "*", "timestamp": "*", "uuid": "-"},  # a user's line could be any chat's
+        {"$set": "{}"},
+        {"$rewindTo": "*"},
+    ),
+    "gemini_cli_telemetry": ({'attributes."event.name"': "gemini_cli.*", "hrTime": "*"},),
+    # providers' responses, bare or beside their request
+    "openrouter": _or_in_exchange({"object": ("chat.completion", "chat.completion.chunk"), "id": "gen-*"}),
+    "openai_chat": (
+        *_or_in_exchange(
+            {"object": ("chat.completion", "chat.completion.chunk", "text_completion"), "id": "!gen-*"},
+            {"error.message": "*", "type": "-", "id": "-", "error.status": "-"},
+        ),
+        {**_EXCHANGE, "response": "-", "request.messages": "*", "request.model": "!claude*", "request.modelId": "-"},
+        {"prompt_filter_results": "[]", "id": ("",)},  # how a stream of Azure's begins
+    ),
+    "openai_responses": (
+        *_or_in_exchange({"object": "response"}, {"type": "response.*"}),  # an event holds a response, or tells of one
+        {**_EXCHANGE, "response": "-", "request.input": "*", "request.model": "!text-embedding*"},
+    ),
+    "openai_embeddings": (
+        *_or_in_exchange({"object": "list", "usage.prompt_tokens": "*"}),
+        {**_EXCHANGE, "response": "-", "request.input": "*", "request.model": "text-embedding*"},
+    ),
+    "anthropic_messages": (
+        *_or_in_exchange(
+            {"type": "message", "usage": "{}"},
+            {"type": "error", "error": "{}"},
+        ),
+        {**_EXCHANGE, "response": "-", "request.messages": "*", "request.model": "claude*"},
+    ),
+    "anthropic_stream": (
+        {"type": "message_start", "message": "{}"},
+        {"type": ("message_delta", "message_stop", "content_block_start", "content_block_delta",
+                  "content_block_stop", "ping")},
+        # server-sent events
+        {"data>type": ("message_start", "message_delta", "message_stop", "content_block_start", "content_block_delta",
+                       "content_block_stop", "ping")},
+    ),
+    "gemini": (
+        *_or_in_exchange(
+            {"usageMetadata": "{}"}, {"usage_metadata": "{}"}, {"candidates": "[]"},
+            {"error.message": "*", "error.status": "*"},
+        ),
+        {**_EXCHANGE, "response": "-", "request.contents": "*", "request.model": "*"},
+    ),
+    "ollama": _or_in_exchange(
+        {"done": "*", "model": "*", "created_at": "*"}, {"total_duration": "*", "prompt_eval_count": "*"},
+    ),
+    "bedrock_converse": (
+        *_or_in_exchange({"usage.inputTokens": "*", "stopReason": "*"}),
+        {**_EXCHANGE, "response.ResponseMetadata.RequestId": "*", "request.modelId": "*"},  # boto3's errors too
+        {**_EXCHANGE, "response": "-", "request.modelId": "*"},
+    ),
+    "cohere": _or_in_exchange({"usage.billed_units": "{}"}, {"meta.billed_units": "{}"}),
+}  # fmt: skip
+
+_TESTS: dict[str, Callable[[Any], bool]] = {
+    "*": lambda found: found is not None,
+    "?": lambda found: True,  # the key is there, see matcher
+    "-": lambda found: found is None,
+    "{}": lambda found: isinstance(found, dict),
+    "[]": lambda found: isinstance(found, list),
+}
+
+
+def _is(found: Any, want: Want) -> bool:
+    if isinstance(want, tuple):
+        return isinstance(found, str) and found in want
+    if want in _TESTS:
+        return _TESTS[want](found)
+    text = found if isinstance(found, str) else ""
+    if want.endswith("*"):
+        return text.startswith(want[:-1]) if want[0] != "!" else not text.startswith(want[1:-1])
+    return text == want
+
+
+def of_lines(name: str) -> pl.Expr:
+    """`matches` for LINES that have the columns of `fields_of`."""
+    return pl.any_horizontal(
+        pl.all_horizontal(_holds(path, want) for path, want in each.items()) for each in SIGNATURES[name]
+    ).fill_null(False)
+
+
+def fields_of(name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path for each in SIGNATURES[name] for path in each))
+
+
+def _holds(path: str, want: Want) -> pl.Expr:
+    column = pl.col(path)
+    if isinstance(want, tuple):
+        return column.is_in(want)
+    if want in ("*", "?", "-"):  # a reader cannot tell null from none
+        return column.is_null() if want == "-" else column.is_not_null()
+    if want in ("{}", "[]"):
+        return column.str.starts_with(want[0])
+    if want.endswith("*"):
+        begins = column.str.starts_with(want.strip("!*")).fill_null(False)
+        return ~begins if want[0] == "!" else begins
+    return column == want
+
+
+def matcher(name: str) -> Callable[[dict[str, Any]], bool]:
+    """Whether a record has one of the signatures of the shape `name`."""
+    checks = [(_keys(each), tuple(each.items())) for each in SIGNATURES[name]]
+    return lambda record: any(
+        # most records lack the keys of most formats: that is quick to see
+        keys <= record.keys() and all(_is(find(record, path), want) for path, want in wants)
+        for keys, wants in checks
+    )
+
+
+def _keys(signature: Signature) -> frozenset[str]:
+    """The keys that a record with this signature has for sure."""
+    return frozenset(steps(path)[0][1] for path, want in signature.items() if want != "-" and want[0] != "!")
+
+
+def described(name: str) -> list[str]:
+    """What the records of a shape have, in words; one text for each of its signatures. None for a user's mapping."""
+    return [
+        ", ".join(f"{path} {_in_words(want)}" for path, want in each.items() if want != "-")
+        for each in SIGNATURES.get(name, ())
+    ]
+
+
+def _in_words(want: Want) -> str:
+    if isinstance(want, tuple):
+        return f"is {want[0]}, ..." if len(want) > 3 else f"is {' or '.join(want)}"
+    known = {"*": "is there", "?": "is there", "{}": "is an object", "[]": "is a list", "": "is empty"}
+    if want in known or not want.endswith("*"):
+        return known.get(want, f"is {want}")
+    return f"does not begin with {want[1:-1]}" if want[0] == "!" else f"begins with {want[:-1]}"
