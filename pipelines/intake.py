@@ -82,11 +82,11 @@ class Intake:
             return seen, file
         self.staged_count += 1
         lines = as_lines(file, seen.layout, self.reader, self.staged_count)
-        return replace(seen, records=sniff.first_records(lines)), lines
+        return replace(seen, head=sniff.head_of_lines(lines)), lines
 
     def _read_file(self, file: LogFile, kind: str, known: Known, choose: Choose) -> None:
         seen, lines = self.look(file)
-        reading = choose(seen.records) if seen.records else None
+        reading = choose(seen) if seen.head else None
         if reading is None and (seen.records or seen.layout == "none" or (seen.layout == "lines" and _has_line(file))):
             self._pass_over(file, seen)
         elif reading is None:  # nothing in it yet: only a header, half a line

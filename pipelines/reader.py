@@ -5,13 +5,12 @@ rows out must equal lines in, `ignore_errors` is never used (it invents rows). W
 asks the same reader about fewer lines at a time.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from itertools import accumulate
 from pathlib import Path
 
 import duckdb
 import nanoarrow
+import numpy as np
 import polars as pl
 from nanoarrow._utils import NanoarrowException  # raised by streams, exported nowhere public
 
@@ -52,7 +51,7 @@ class Reader:
         """
         keys, position, are_objects = _LineKeys(pieces), 0, False
         for frame in self._typed_rows([piece.path for piece in pieces], fields):
-            if position + frame.height > keys.row_count or not keys.are_paths_right(frame, position):
+            if position + frame.height > keys.row_count or not keys.are_pieces_right(frame, position):
                 raise Unclean
             if not are_objects and _has_empty_row(frame, list(fields)):
                 are_objects = all(map(_are_objects, pieces))
@@ -66,16 +65,16 @@ class Reader:
     def _typed_rows(self, paths: list[Path], fields: Mapping[str, str]) -> Iterator[pl.DataFrame]:
         try:
             # read as a stream: a whole result of a large log would not fit the memory that we promise
-            query = _query(fields, with_filename=len(paths) > 1)
+            query = _query(fields, with_file_index=len(paths) > 1)
             stream = nanoarrow.c_array_stream(self.connection.sql(query, params=[[as_glob(path) for path in paths]]))
-            frames: list[pl.DataFrame] = []
-            for batch in stream:
-                frames.append(pl.from_arrow(batch).struct.unnest())
-                if sum(frame.height for frame in frames) >= BATCH_ROWS:
-                    yield pl.concat(frames)
-                    frames = []
-            if frames:
-                yield pl.concat(frames)
+            batches: list[pl.Series] = []
+            for batch in stream:  # of many small logs, one or more for each
+                batches.append(pl.from_arrow(batch))
+                if sum(map(len, batches)) >= BATCH_ROWS:
+                    yield pl.concat(batches).struct.unnest()
+                    batches = []
+            if batches:
+                yield pl.concat(batches).struct.unnest()
         except (duckdb.Error, NanoarrowException, UnicodeDecodeError) as error:
             raise Unclean from error
 
@@ -147,11 +146,11 @@ class _BlockParser:
         return {index for (index,) in self.connection.execute(query, [as_glob(self.path)]).fetchall()}
 
 
-def _query(fields: Mapping[str, str], with_filename: bool = False) -> str:
+def _query(fields: Mapping[str, str], with_file_index: bool = False) -> str:
     columns, selected = records.duckdb_columns(fields)
     return (
-        f"select {selected}{', filename' if with_filename else ''} from read_json(?, format = 'newline_delimited', "
-        f"maximum_object_size = {LINE_BYTES}, filename = {str(with_filename).lower()}, columns = {columns}) as line"
+        f"select {selected}{', file_index' if with_file_index else ''} from read_json(?, format = 'newline_delimited', "
+        f"maximum_object_size = {LINE_BYTES}, columns = {columns}) as line"
     )
 
 
@@ -170,33 +169,27 @@ class _LineKeys:
     """content_id and line_number of the rows that DuckDB reads from pieces one after another."""
 
     def __init__(self, pieces: list[Piece]) -> None:
-        self.pieces = pieces
-        self.starts = [0, *accumulate(piece.line_count for piece in pieces)]
-        self.row_count = self.starts[-1]
-
-    def _parts(self, start: int, count: int) -> Iterator[tuple[Piece, int, int]]:
-        """(piece, first row within it, rows) of the rows [start, start + count)."""
-        number = bisect_right(self.starts, start) - 1
-        while count > 0:
-            taken = min(count, self.starts[number + 1] - start)
-            if taken > 0:
-                yield self.pieces[number], start - self.starts[number], taken
-            start, count, number = start + taken, count - taken, number + 1
+        counts = np.array([piece.line_count for piece in pieces])
+        starts = np.cumsum(counts) - counts
+        first_lines = np.array([piece.first_line for piece in pieces])
+        content_ids = np.array([piece.taking.content_id for piece in pieces])
+        self.row_count = int(counts.sum())
+        self.piece_numbers = np.repeat(np.arange(len(pieces)), counts)  # of each row
+        self.content_ids = np.repeat(content_ids, counts)
+        self.line_numbers = np.arange(1, self.row_count + 1) + np.repeat(first_lines - starts, counts)
 
     def of_rows(self, start: int, count: int) -> list[pl.Series]:
-        contents, numbers = [], []
-        for piece, offset, rows in self._parts(start, count):
-            contents.append(pl.repeat(piece.taking.content_id, rows, dtype=pl.Int64, eager=True))
-            first = piece.first_line + offset + 1
-            numbers.append(pl.int_range(first, first + rows, eager=True))
-        return [pl.concat(contents).alias("content_id"), pl.concat(numbers).alias("line_number")]
+        rows = slice(start, start + count)
+        return [
+            pl.Series("content_id", self.content_ids[rows], dtype=pl.Int64),
+            pl.Series("line_number", self.line_numbers[rows], dtype=pl.Int64),
+        ]
 
-    def are_paths_right(self, frame: pl.DataFrame, start: int) -> bool:
+    def are_pieces_right(self, frame: pl.DataFrame, start: int) -> bool:
         """That each row comes from the file which its keys name (DuckDB tells the file when it reads several)."""
-        if len(self.pieces) == 1:
+        if "file_index" not in frame.columns:
             return True
-        expected = [pl.repeat(str(piece.path), rows, eager=True) for piece, _, rows in self._parts(start, frame.height)]
-        return frame["filename"].equals(pl.concat(expected))
+        return bool((frame["file_index"].to_numpy() == self.piece_numbers[start : start + frame.height]).all())
 
 
 def _are_objects(piece: Piece) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipelines.new_lines import Taking
+from pipelines.sniff import Look
 from transforms import schemas
 
 
@@ -39,4 +40,4 @@ class Reading:
     frame: str = "lines"  # what `take` must see at once, see Shape
 
 
-Choose = Callable[[list[dict]], Reading | None]
+Choose = Callable[[Look], Reading | None]

@@ -11,6 +11,7 @@ from pipelines.draft import Draft
 from pipelines.new_lines import Taking
 from pipelines.reading import Choose, Read, Reading
 from pipelines.settings import Settings, UserError
+from pipelines.sniff import Look
 from transforms import attribution, outcomes, schemas, settlement, shapes
 from transforms.shapes import guess, mapping, outcome_mapping
 from transforms.shapes.shape import Shape
@@ -21,8 +22,8 @@ def of_calls(settings: Settings, draft: Draft) -> Choose:
     known, rules = known_shapes(settings)
     readings: dict[tuple, Reading] = {}
 
-    def choose(records: list[dict]) -> Reading | None:
-        shape = chosen(settings, known, records)
+    def choose(look: Look) -> Reading | None:
+        shape = chosen(settings, known, look)
         if shape is None:
             return None
         # logs that are read alike share one reading
@@ -39,12 +40,14 @@ def known_shapes(settings: Settings) -> tuple[list[Shape], attribution.Rules]:
     return known, rules
 
 
-def chosen(settings: Settings, known: list[Shape], records: list[dict]) -> Shape | None:
+def chosen(settings: Settings, known: list[Shape], look: Look) -> Shape | None:
     if settings.shape is None:
-        return shapes.recognise(records, known)
+        likely = shapes.recognise(look.sample(), known, levels=0)
+        # what is of several shapes, or has something around it, takes a closer look
+        return likely if likely in known else shapes.recognise(look.records, known)
     for shape in known:
         if shape.name == settings.shape:
-            return shapes.recognise(records, [shape]) or shape
+            return shapes.recognise(look.records, [shape]) or shape
     names = ", ".join(shape.name for shape in known)
     raise UserError(f"--shape {settings.shape}: no such shape; known are {names}")
 
@@ -99,8 +102,8 @@ def of_outcomes(settings: Settings, draft: Draft) -> Choose:
     known = [*mapped, outcomes.SHAPE]
     readings = {shape.name: _outcome_reading(shape, draft) for shape in known}
 
-    def choose(records: list[dict]) -> Reading | None:
-        shape = shapes.recognise(records, known)
+    def choose(look: Look) -> Reading | None:
+        shape = shapes.recognise(look.records, known)
         return readings[shape.name] if shape else None
 
     return choose

@@ -145,7 +145,7 @@ def inspect(settings: Settings) -> Inspection:
         finally:
             reader.close()
     known, rules = readings.known_shapes(settings)
-    shape, mapping = readings.chosen(settings, known, look.records), None
+    shape, mapping = readings.chosen(settings, known, look), None
     if shape is None:
         shape, mapping = readings.guessed(look.records)
     if shape is None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from transforms.shapes import compound
+from transforms.shapes import compound, signatures
 from transforms.shapes.formats.anthropic_batch import ANTHROPIC_BATCH
 from transforms.shapes.formats.anthropic_messages import ANTHROPIC_MESSAGES
 from transforms.shapes.formats.anthropic_stream import ANTHROPIC_STREAM
@@ -104,7 +104,7 @@ def recognise(records: Sequence[dict[str, Any]], shapes: Sequence[Shape] = ORDER
     the format of the most records has the file (of as many: the first of `shapes`). Where no record is known, what lies
     under one of their keys may be.
     """
-    votes = Counter(shape.name for record in records if (shape := _first_match(record, shapes)))
+    votes = _votes(records, shapes)
     found = [shape for shape in shapes if votes[shape.name]]
     if len(found) > 1 and compound.can_be_mixed(found):
         return compound.mixed(found)
@@ -123,5 +123,12 @@ def _recognise_within(records: Sequence[dict[str, Any]], shapes: Sequence[Shape]
     return compound.wrapped(known[key], key, in_lists=compound.holds_lists(records, key), level=levels)
 
 
-def _first_match(record: dict[str, Any], shapes: Sequence[Shape]) -> Shape | None:
-    return next((shape for shape in shapes if shape.matches(record)), None)
+def _votes(records: Sequence[dict[str, Any]], shapes: Sequence[Shape]) -> Counter[str]:
+    """How many of the records each shape is the first to know. The user's own shapes go before ours, which the table of
+    signatures finds quicker than asking each."""
+    own = [shape for shape in shapes if shape.name not in SIGNATURES]
+    ours = {shape.name for shape in shapes} & SIGNATURES.keys()
+    firsts = (next((shape.name for shape in own if shape.matches(record)), None) for record in records)
+    votes = Counter(name or signatures.first_of(record, ours) for name, record in zip(firsts, records, strict=True))
+    del votes[None]
+    return votes

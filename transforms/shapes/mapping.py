@@ -28,6 +28,7 @@ from transforms.shapes.outcome_mapping import outcomes_from
 from transforms.shapes.paths import as_text, find, loads
 from transforms.shapes.providers import provider_id
 from transforms.shapes.shape import Shape
+from transforms.shapes.signatures import SIGNATURES
 from transforms.shapes.sources import (
     AMOUNTS,
     Source,
@@ -101,6 +102,8 @@ def shape_from(name: str, table: dict[str, Any]) -> Shape:
 
 def _mapping(name: str, table: dict[str, Any]) -> Mapping:
     where = f"[log.{name}]"
+    if name in SIGNATURES:
+        raise ValueError(f"{where}: is the name of a shape that is built in; choose another")
     check_known(where, table, _KEYS)
     given = table.get("fields", {})
     check_known(f"[log.{name}.fields]", given, COLUMNS)

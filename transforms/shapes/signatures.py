@@ -10,7 +10,8 @@ A signature maps paths to what is found there. A format may have several (its li
 Paths are those of Shape.fields.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,7 @@ from transforms.shapes.paths import find, steps
 
 Want = str | tuple[str, ...]
 Signature = dict[str, Want]
+Wants = tuple[tuple[str, Want], ...]
 
 # A response stands alone, or beside its request: {"request": {...}, "response": {...}} (see exchange).
 _EXCHANGE: Signature = {"request": "{}"}
@@ -186,17 +188,33 @@ def _holds(path: str, want: Want) -> pl.Expr:
 
 def matcher(name: str) -> Callable[[dict[str, Any]], bool]:
     """Whether a record has one of the signatures of the shape `name`."""
-    checks = [(_keys(each), tuple(each.items())) for each in SIGNATURES[name]]
-    return lambda record: any(
-        # most records lack the keys of most formats: that is quick to see
-        keys <= record.keys() and all(_is(find(record, path), want) for path, want in wants)
-        for keys, wants in checks
+    return lambda record: any(keys <= record.keys() and _holds_all(record, wants) for keys, wants in _CHECKS[name])
+
+
+def first_of(record: dict[str, Any], names: Collection[str]) -> str | None:
+    """The first shape of the table that has the record, of those in `names`."""
+    return next(
+        (name for name, wants in _candidates(tuple(record)) if name in names and _holds_all(record, wants)), None
     )
+
+
+@lru_cache(1000)
+def _candidates(keys: tuple[str, ...]) -> list[tuple[str, Wants]]:
+    """The signatures, in order, that a record with these keys can have: most records lack the keys of most formats, and
+    a log's records have few sets of keys."""
+    return [(name, wants) for name, checks in _CHECKS.items() for own, wants in checks if own <= set(keys)]
+
+
+def _holds_all(record: dict[str, Any], wants: Wants) -> bool:
+    return all(_is(find(record, path), want) for path, want in wants)
 
 
 def _keys(signature: Signature) -> frozenset[str]:
     """The keys that a record with this signature has for sure."""
     return frozenset(steps(path)[0][1] for path, want in signature.items() if want != "-" and want[0] != "!")
+
+
+_CHECKS = {name: [(_keys(each), tuple(each.items())) for each in several] for name, several in SIGNATURES.items()}
 
 
 def described(name: str) -> list[str]:

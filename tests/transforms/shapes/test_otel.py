@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.builders import lines
+from transforms.shapes import decoding
 from transforms.shapes.dialects import otlp
 from transforms.shapes.dialects.otel_attributes import KEYS
 from transforms.shapes.formats.otel import OTEL, UNREADABLE, opened
@@ -129,7 +130,7 @@ EXPORTS = st.lists(st.fixed_dictionaries({"scopeSpans": st.lists(SCOPES, max_siz
 
 
 def slowly(texts: pl.Series, dtype: pl.DataType) -> tuple[pl.Series, pl.Series]:
-    values = [otlp._slowly(text, dtype) for text in texts]
+    values = [decoding._slowly(text, dtype) for text in texts]
     return pl.Series([value for value, _ in values], dtype=dtype), pl.Series(
         [bad for _, bad in values], dtype=pl.Boolean
     )
@@ -140,7 +141,7 @@ def test_both_ways_of_decoding_agree(exports: list[Any]) -> None:
     records = [{"resourceSpans": export} for export in exports]
     fast = OTEL.calls(opened(frame(*records), ASKED))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(otlp, "_decoded", slowly)
+        patch.setattr(otlp, "decoded", slowly)
         slow = OTEL.calls(opened(frame(*records), ASKED))
     assert fast.to_dicts() == slow.to_dicts()
     # and nothing is lost: every span is one row

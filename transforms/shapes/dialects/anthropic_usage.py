@@ -14,9 +14,10 @@ from typing import Any
 
 import polars as pl
 
+from transforms.shapes import decoding
 from transforms.shapes.fields import COUNT, Kind, as_count, known_sum, text
 from transforms.shapes.guards import NO_LIFETIME
-from transforms.shapes.paths import loads
+from transforms.shapes.paths import as_text, find, loads
 
 COUNTS = (
     "input_tokens",
@@ -28,12 +29,45 @@ COUNTS = (
 )
 OTHER_COUNTS = ("output_tokens_details.thinking_tokens", "server_tool_use.web_search_requests")
 TEXTS = ("service_tier", "speed", "inference_geo", "iterations")
+_USAGE = pl.Struct(
+    {
+        **dict.fromkeys((*COUNTS[:4], *TEXTS[:-1]), pl.String),
+        "cache_creation": pl.Struct(
+            dict.fromkeys(("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"), pl.String)
+        ),
+        "output_tokens_details": pl.Struct({"thinking_tokens": pl.String}),
+        "server_tool_use": pl.Struct({"web_search_requests": pl.String}),
+    }
+)
 _ALWAYS = ("input_tokens", "output_tokens")
 
 
 def fields(usage: str) -> tuple[str, ...]:
     """Paths of a usage object that lies at `usage` ("message.usage")."""
     return tuple(f"{usage}.{name}" for name in (*COUNTS, *OTHER_COUNTS, *TEXTS))
+
+
+def decoded(lines: pl.DataFrame, usage: str) -> pl.DataFrame:
+    """`lines` with a column for each of `fields(usage)`, out of the text of the usage object: that takes less time than
+    to have each field read. And `is_usage_odd`, of lines whose usage is something else."""
+    values, odd = decoding.decoded(lines[usage], _USAGE)
+    columns = {f"{usage}.{path}": _within(*path.split(".")) for path in (*COUNTS, *OTHER_COUNTS, *TEXTS[:-1])}
+    # one iteration says nothing that the numbers on top do not
+    on_top = values.struct.field("input_tokens").is_not_null().cast(pl.UInt32)
+    several = lines[usage].str.count_matches('"input_tokens"', literal=True) - on_top > 1
+    texts: list[str | None] = [None] * lines.height
+    for row in several.arg_true():
+        texts[row] = as_text(find(loads(lines[usage][row]), "iterations"))
+    iterations = pl.Series(f"{usage}.iterations", texts, dtype=pl.String)
+    read = lines.with_columns(values.alias("$usage"), odd.alias("is_usage_odd"), iterations)
+    return read.with_columns(**columns).drop("$usage")
+
+
+def _within(*names: str) -> pl.Expr:
+    value = pl.col("$usage")
+    for name in names:
+        value = value.struct.field(name)
+    return value
 
 
 def kinds(usage: str) -> dict[str, Kind]:

@@ -5,14 +5,15 @@
 cache's storage, billed by the hour, is in no response. `candidatesTokenCount` (`responseTokenCount` in the Live API)
 leaves out `thoughtsTokenCount`: output is their sum, unless `totalTokenCount` proves that thoughts are inside, as some
 versions had it. Counts of zero are left out of the body: where the total is the input alone, the output is 0. Each
-list of details splits one of the counts by modality, cached tokens included.
+list of details splits one of the counts by modality, cached tokens included; a document's pages are read as images.
+Embeddings have no output, tell no total, and write the list of their input's details under a name of its own.
 
 `trafficType` (Vertex) and `serviceTier` (Gemini API) tell the tier that served: ON_DEMAND_FLEX is "flex", as the price
 list has it. PROVISIONED_THROUGHPUT is not billed by token.
 
 Grounding with Google Search is billed for each distinct query that is not empty; up to Gemini 2.5 for each prompt that
 was grounded, with however many queries: such a call counts 1.
-Source: Gemini API reference (UsageMetadata, GroundingMetadata) and pricing page.
+Source: Gemini API reference (UsageMetadata, GroundingMetadata, document processing) and pricing page.
 """
 
 from typing import Any
@@ -33,14 +34,16 @@ _COUNTS = (
     "toolUsePromptTokenCount",
     "totalTokenCount",
 )
-_DETAILS = (
-    "promptTokensDetails",
-    "toolUsePromptTokensDetails",
-    "cacheTokensDetails",
-    "candidatesTokensDetails",
-    "responseTokensDetails",
-)
-_MODALITIES = ("AUDIO", "IMAGE", "VIDEO")
+_OF_EMBEDDINGS = "promptTokenDetails"
+_OF_INPUT = ("promptTokensDetails", _OF_EMBEDDINGS, "toolUsePromptTokensDetails")
+_OF_CACHE = ("cacheTokensDetails",)
+_OF_OUTPUT = ("candidatesTokensDetails", "responseTokensDetails")
+_DETAILS = (*_OF_INPUT, *_OF_CACHE, *_OF_OUTPUT)
+_MODALITIES = {
+    **dict.fromkeys(_OF_INPUT, ("AUDIO", "IMAGE", "DOCUMENT", "VIDEO")),
+    **dict.fromkeys(_OF_CACHE, ("AUDIO",)),
+    **dict.fromkeys(_OF_OUTPUT, ("AUDIO", "IMAGE")),
+}
 BODY = (
     "responseId",
     "createTime",
@@ -48,7 +51,7 @@ BODY = (
     "candidates",
     *(f"usageMetadata.{name}" for name in (*_COUNTS, *_DETAILS, "trafficType", "serviceTier")),
 )
-_BY_MODALITY = tuple(f"usageMetadata.{name}.{modality}" for name in _DETAILS for modality in _MODALITIES)
+_BY_MODALITY = tuple(f"usageMetadata.{name}.{modality}" for name, held in _MODALITIES.items() for modality in held)
 KINDS: dict[str, Kind] = {f"usageMetadata.{name}": COUNT for name in _COUNTS} | dict.fromkeys(_BY_MODALITY, COUNT)
 
 
@@ -68,12 +71,12 @@ def columns() -> dict[str, pl.Expr]:
         "cache_read_tokens": _count("cachedContentTokenCount"),
         "output_tokens": _output(),
         "reasoning_tokens": _count("thoughtsTokenCount"),
-        "input_audio_tokens": _of_modality("AUDIO", *_DETAILS[:2]),
-        "output_audio_tokens": _of_modality("AUDIO", *_DETAILS[3:]),
-        "cache_read_audio_tokens": _of_modality("AUDIO", "cacheTokensDetails"),
-        "input_image_tokens": _of_modality("IMAGE", *_DETAILS[:2]),
-        "output_image_tokens": _of_modality("IMAGE", *_DETAILS[3:]),
-        "input_video_tokens": _of_modality("VIDEO", *_DETAILS[:2]),
+        "input_audio_tokens": _of_modality("AUDIO", *_OF_INPUT),
+        "output_audio_tokens": _of_modality("AUDIO", *_OF_OUTPUT),
+        "cache_read_audio_tokens": _of_modality("AUDIO", *_OF_CACHE),
+        "input_image_tokens": known_sum(_of_modality("IMAGE", *_OF_INPUT), _of_modality("DOCUMENT", *_OF_INPUT)),
+        "output_image_tokens": _of_modality("IMAGE", *_OF_OUTPUT),
+        "input_video_tokens": _of_modality("VIDEO", *_OF_INPUT),
         "web_search_count": pl.when(pl.col("modelVersion").str.contains(r"gemini-[12]\b"))
         .then(pl.col("searches").clip(0, 1))
         .otherwise("searches"),
@@ -111,7 +114,8 @@ def _output() -> pl.Expr:
     answer = pl.coalesce(_count("candidatesTokenCount"), _count("responseTokenCount"))
     thoughts = _count("thoughtsTokenCount")
     are_inside = (thoughts > 0) & (total() == _prompt() + answer)
-    nothing = pl.when(total() == _prompt()).then(pl.lit(0, pl.Int64))
+    is_embedding = text(f"usageMetadata.{_OF_EMBEDDINGS}").is_not_null()
+    nothing = pl.when((total() == _prompt()) | is_embedding).then(pl.lit(0, pl.Int64))
     return pl.when(are_inside).then(answer).otherwise(pl.coalesce(known_sum(answer, thoughts), nothing))
 
 

@@ -7,7 +7,9 @@ reference (chat completion object, response object, realtime server events).
 
 Hosts that answer in OpenAI's form deviate. Cached tokens: Together and Kimi write them one level up, DeepSeek beside it
 as hit and miss, of which miss is no cache write. Reasoning: xAI usually counts it on top of the output; the total
-tells. Cached tokens that exceed the input prove that they are counted outside it. Source: the hosts' API references.
+tells. Cached tokens that exceed the input prove that they are counted outside it. Mistral's `num_cached_tokens` is not
+read: it counts what its server still had (9 of 10 tokens), not what it bills as cached, which is whole blocks of 64 and
+stands where OpenAI has it. Source: the hosts' API references.
 """
 
 from typing import Any

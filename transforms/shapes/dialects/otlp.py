@@ -10,19 +10,17 @@ than spans or records too, the line is unreadable. Source: OTLP specification, J
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import polars as pl
 
-from transforms.shapes.paths import as_text, loads, steps
+from transforms.shapes.decoding import decoded
+from transforms.shapes.paths import steps
 
 FIELDS = ("resourceSpans", "resourceLogs")
 OWN = (  # columns of every row, beside those that are asked for
     "signal", "scope", "traceId", "spanId", "parentSpanId", "name", "kind", "startTimeUnixNano", "endTimeUnixNano",
     "status",
 )  # fmt: skip
-_FEW = 16  # lines that are not worth another try together
-
 _VALUE = pl.Struct(dict.fromkeys(("stringValue", "intValue", "doubleValue", "boolValue"), pl.String))
 _ATTRIBUTES = pl.List(pl.Struct({"key": pl.String, "value": _VALUE}))
 _SPAN = pl.Struct(
@@ -77,9 +75,9 @@ def opened(
     numbered = lines.with_row_index("$line")
     found, bad = [], []
     for number, (signal, (field, scopes, records, record, columns)) in enumerate(_SIGNALS.items()):
-        decoded, refused = _decoded(numbered[field], _envelope(scopes, records, record))
+        values, refused = decoded(numbered[field], _envelope(scopes, records, record))
         bad += numbered["$line"].filter(refused).to_list()
-        rows = _records(pl.DataFrame({"$line": numbered["$line"], "value": decoded}), scopes, records)
+        rows = _records(pl.DataFrame({"$line": numbered["$line"], "value": values}), scopes, records)
         rows = rows.with_columns(pl.lit(signal).alias("signal"), pl.lit(number).alias("$signal"), **columns)
         found.append(_with_attributes(rows, keys, shared))
     opened = pl.concat(found)
@@ -153,42 +151,3 @@ def _told(rows: pl.DataFrame, index: str, attributes: str, keys: Mapping[str, tu
     told = pairs.pivot(on="key", index=index, values="text", aggregate_function="first")
     present = {name: [key for key in paths if key in told.columns] for name, paths in keys.items()}
     return told.select(index, *(pl.coalesce(some).alias(name) for name, some in present.items() if some))
-
-
-def _decoded(texts: pl.Series, dtype: pl.DataType) -> tuple[pl.Series, pl.Series]:
-    """(`texts` as `dtype`, which of them are something else)."""
-    try:
-        # the texts are decoded one after the other as one: an empty one, or two in one, would shift all that follow
-        if (texts.str.starts_with("[") | texts.is_null()).all():
-            values = texts.str.json_decode(dtype)
-            if len(values) == len(texts):
-                return values, pl.repeat(False, len(texts), eager=True)
-    except pl.exceptions.ComputeError:
-        pass
-    if len(texts) > _FEW:
-        halves = [_decoded(half, dtype) for half in (texts[: len(texts) // 2], texts[len(texts) // 2 :])]
-        return tuple(pl.concat(parts) for parts in zip(*halves, strict=True))
-    values = [_slowly(text, dtype) for text in texts]
-    return pl.Series([value for value, _ in values], dtype=dtype), pl.Series(
-        [bad for _, bad in values], dtype=pl.Boolean
-    )
-
-
-def _slowly(text: str | None, dtype: pl.DataType) -> tuple[Any, bool]:
-    try:
-        return (None if text is None else _conformed(loads(text), dtype)), False
-    except ValueError:
-        return None, True
-
-
-def _conformed(value: Any, dtype: pl.DataType) -> Any:
-    """A parsed value as `dtype`; ValueError where an object or a list is not where one must be."""
-    if value is None:
-        return None
-    if isinstance(dtype, pl.List) and isinstance(value, list):
-        return [_conformed(item, dtype.inner) for item in value]
-    if isinstance(dtype, pl.Struct) and isinstance(value, dict):
-        return {field.name: _conformed(value.get(field.name), field.dtype) for field in dtype.fields}
-    if dtype != pl.String:
-        raise ValueError
-    return as_text(value).encode(errors="replace").decode()  # half of a surrogate pair is no text

@@ -25,12 +25,13 @@ _FIELDS = (
     "costUSD",
     "message.id",
     "message.model",
-    *anthropic_usage.fields(_USAGE),
+    _USAGE,
 )
 _KINDS = {"timestamp": INSTANT_KINDS["any"], "costUSD": USD, **anthropic_usage.kinds(_USAGE)}
 
 
 def calls(lines: pl.DataFrame) -> pl.DataFrame:
+    lines = anthropic_usage.decoded(lines, _USAGE)
     told = pl.col(f"{_USAGE}.input_tokens").is_not_null() | pl.col(f"{_USAGE}.output_tokens").is_not_null()
     told_by_model = told & (pl.col("type") == "assistant") & (pl.col("message.model") != "<synthetic>")
     is_call = told_by_model.fill_null(False) & pl.col("isApiErrorMessage").ne_missing("true")
@@ -49,7 +50,9 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "feature": pl.col("cwd").str.extract(r"([^/\\]+)[/\\]*$"),
     }
     guards = anthropic_usage.guards(_USAGE)
-    return to_calls(typed(lines, _KINDS), "claude_code", columns, other=~pl.col("is_call"), guards=guards)
+    reasons = {f"{_USAGE} is no object of counts": pl.col("is_usage_odd")}
+    other = ~pl.col("is_call") & ~pl.col("is_usage_odd")
+    return to_calls(typed(lines, _KINDS), "claude_code", columns, other=other, reasons=reasons, guards=guards)
 
 
 CLAUDE_CODE = Shape("claude_code", _FIELDS, matcher("claude_code"), calls)

@@ -2,9 +2,10 @@
 
 `billed_units` are what is billed; `tokens` include those that Cohere adds itself and does not bill, so they are left
 alone. `cached_tokens` counts among `tokens`, not among billed units: how many of the billed tokens were read from the
-cache is unknown. Version 1 writes usage to `meta`, version 2 to `usage`. Counts are floats. An embedding has no output;
-a rerank is billed by search units, which are no tokens: its usage is unknown. The response names neither its model nor
-its time: the model is the request's. Source: Cohere API reference and pricing guide.
+cache is unknown. Version 1 writes usage to `meta`, version 2 to `usage`. Counts are floats. What is billed names each
+unit that there is: an embedding, which has input alone, has no output; a rerank is billed by search units, which are no
+tokens: its usage is unknown. The response names neither its model nor its time: the model is the request's.
+Source: Cohere API reference and pricing guide.
 """
 
 import polars as pl
@@ -26,13 +27,16 @@ _KINDS = {"time": INSTANT_KINDS["any"], **exchange.KINDS, **dict.fromkeys(_PATHS
 
 def calls(lines: pl.DataFrame) -> pl.DataFrame:
     answered = text(*_IDS).is_not_null() | pl.any_horizontal(pl.col(path).is_not_null() for path in _PATHS)
+    billed = {name: pl.coalesce(paths) for name, paths in _COUNTS.items()}
+    nothing_out = pl.when(billed["input_tokens"].is_not_null()).then(pl.lit(0, pl.Int64))
     columns = exchange.columns() | {
         "provider": pl.lit("cohere"),
         "model": text("request.model"),
         "response_id": text(*_IDS),
         "called_at": pl.col("time"),
         "status": exchange.status(answered),
-        **{name: pl.coalesce(paths) for name, paths in _COUNTS.items()},
+        **billed,
+        "output_tokens": pl.coalesce(billed["output_tokens"], nothing_out),
     }
     nothing = ~answered & text("error", "response.error", "request.model").is_null()
     lines = typed(exchange.unwrapped(lines, _BODY), _KINDS)

@@ -11,7 +11,7 @@ integrations write on them is the sum of their children. What the counts mean is
 `total_cost` is USD, a decimal text, and computed by Langfuse from its own prices unless the app sent it. Instants have
 no zone and are UTC. `latency` is seconds, but was written in milliseconds too: the end less the start goes before it.
 `usage_pricing_tier_name` is a tier of Langfuse's prices, not the provider's service tier. Legacy rows know neither the
-user nor the name of their trace. Source: Langfuse's export of observations (2026), its public API.
+user nor the name of their trace. Source: Langfuse's export of observations (2026), its public API; LiteLLM's code.
 """
 
 import polars as pl
@@ -47,6 +47,7 @@ _KINDS = {
     "total_cost": USD,
     **langfuse_usage.KINDS,
 }
+_OF_LITELLM = r"^time-\d\d-\d\d-\d\d-\d+_(.+)$"
 _ANSWERS = ("GENERATION", "EMBEDDING")
 _MAY_ANSWER = ("EVALUATOR", "GUARDRAIL", "RETRIEVER")
 
@@ -59,7 +60,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     columns = {
         **langfuse_usage.columns(),
         "model": pl.col("model"),
-        "response_id": pl.col("id"),
+        "response_id": pl.coalesce(pl.col("id").str.extract(_OF_LITELLM), "id"),
         "called_at": pl.col("start_time"),
         "status": pl.when(pl.col("level") == "ERROR").then(pl.lit("error")).otherwise(pl.lit("success")),
         "latency_seconds": pl.coalesce(span_trees.took("start_time", "end_time"), "latency"),

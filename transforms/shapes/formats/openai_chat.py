@@ -3,7 +3,8 @@
 Many hosts answer in this form. Which one did is in no body: fields of a host's own and the model's name tell of some
 (hosts), else the provider is unknown. `model` is what was served; `service_tier` is the response's, which is the one
 that is billed. The body gives whole seconds and no latency, so an envelope's time goes before `created`. An error body
-is a call without an answer: exchange.status says which of them were refused. xAI tells its cost, in 1e-10 USD.
+is a call without an answer: exchange.status says which of them were refused. xAI tells its cost, in 1e-10 USD. Where
+Google answers in this form, the total has the model's thoughts, which are billed as output, and no other count does.
 
 A stream's chunks are tellings of one call, with one id: usage stands on the last, if it was asked for; vLLM and SGLang
 can be told to write it on each, cumulated. Groq writes it in `x_groq.usage` of the last. All chunks must tell the same
@@ -65,11 +66,23 @@ def _with_usage_of_groq(lines: pl.DataFrame) -> pl.DataFrame:
     return lines.with_columns(pl.coalesce(path, found).alias(path) for path, found in inside.items())
 
 
+def _with_thoughts(told: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
+    """The columns of output, with thoughts that a Gemini model's usage counts in the total alone."""
+    is_gemini = text("model").str.contains(r"^(?:models/|google/)?gemini-")
+    rest = pl.col("usage.total_tokens") - pl.col("usage.prompt_tokens") - pl.col("usage.completion_tokens")
+    thoughts = pl.when(is_gemini & told["reasoning_tokens"].is_null() & (rest > 0)).then(rest)
+    return {
+        "output_tokens": pl.coalesce(told["output_tokens"] + thoughts, told["output_tokens"]),
+        "reasoning_tokens": pl.coalesce(told["reasoning_tokens"], thoughts),
+    }
+
+
 def calls(lines: pl.DataFrame) -> pl.DataFrame:
     lines = _with_usage_of_groq(exchange.unwrapped(lines, _BODY)).with_columns(time=pl.coalesce("time", "created"))
     about_filters = text("prompt_filter_results").is_not_null() & text("id", "model").is_null()
     answered = pl.col("object").is_not_null() | pl.col("usage.prompt_tokens").is_not_null()
     refused = text("error", "response.error").is_not_null()
+    usage = openai_usage.chat_columns()
     columns = exchange.columns() | {
         "provider": _provider(lines),
         "model": text("model"),
@@ -78,7 +91,8 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "status": exchange.status(answered),
         "service_tier": text("service_tier"),
         "recorded_cost_pico": pl.col(_TICKS),
-        **openai_usage.chat_columns(),
+        **usage,
+        **_with_thoughts(usage),
     }
     reasons = {
         "object is no completion": ~pl.col("object").is_in(_OBJECTS),

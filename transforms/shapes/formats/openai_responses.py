@@ -8,14 +8,15 @@ together is one action. Tools that are billed by use are counted in `output`. Ev
 errors that follow one which failed) tell of no call.
 
 Realtime writes "token" without s in its details and tells neither time nor model; its cached audio is a part of the
-cached tokens. xAI, Groq and others have this API too: the provider is what the model's name tells (hosts).
+cached tokens. xAI, Groq and others have this API too: the provider is what the model's name tells (hosts). OpenRouter's
+is known by what it writes of cost (openrouter_cost).
 Source: OpenAI API reference (response object, streaming events, realtime server events).
 """
 
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES
-from transforms.shapes.dialects import exchange, hosts, openai_usage
+from transforms.shapes.dialects import exchange, hosts, openai_usage, openrouter_cost
 from transforms.shapes.fields import COUNT, text, to_calls, typed
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.shape import Shape
@@ -43,6 +44,7 @@ _BODY = (
     *(f"metadata.{name}" for name in ATTRIBUTES),
     *openai_usage.fields("usage", openai_usage.RESPONSES),
     *_REALTIME.values(),
+    *openrouter_cost.FIELDS,
 )
 _FIELDS = tuple(dict.fromkeys((*_BODY, *exchange.in_response(_BODY), *exchange.FIELDS, "type")))
 _KINDS = {
@@ -50,6 +52,7 @@ _KINDS = {
     **exchange.KINDS,
     **openai_usage.kinds("usage", openai_usage.RESPONSES),
     **dict.fromkeys(_REALTIME.values(), COUNT),
+    **openrouter_cost.KINDS,
 }
 _OBJECTS = ("response", "realtime.response")
 _ANSWERED = ("completed", "incomplete")
@@ -64,9 +67,12 @@ def _columns(lines: pl.DataFrame, answered: pl.Expr) -> dict[str, pl.Expr]:
     told, usage = exchange.columns(), openai_usage.responses_columns()
     took = (pl.col("completed_at") - pl.col("created_at")).dt.total_seconds(fractional=True).round(6)
     realtime = {name: pl.col(path) for name, path in _REALTIME.items()}
+    by_model = hosts.by_model(lines.select(text("model", "request.model")).to_series())
+    is_openrouter = pl.col(openrouter_cost.BYOK).is_not_null()
     return {
         **told,
-        "provider": hosts.by_model(lines.select(text("model", "request.model")).to_series()),
+        "provider": pl.when(is_openrouter).then(pl.lit("openrouter")).otherwise(by_model),
+        "recorded_cost_pico": openrouter_cost.cost(),
         "model": text("model"),
         "response_id": text("id"),
         "called_at": pl.coalesce("time", "created_at"),
@@ -83,7 +89,8 @@ def _columns(lines: pl.DataFrame, answered: pl.Expr) -> dict[str, pl.Expr]:
 
 
 def calls(lines: pl.DataFrame) -> pl.DataFrame:
-    lines = openai_usage.with_tool_counts(exchange.unwrapped(lines, _BODY), "output")
+    lines = openrouter_cost.without_others(exchange.unwrapped(lines, _BODY))
+    lines = openai_usage.with_tool_counts(lines, "output")
     answered = pl.col("object").is_not_null() | pl.col("usage.input_tokens").is_not_null()
     refused = text("error", "response.error").is_not_null()
     is_event = text("type").is_not_null() & ~answered & text("id").is_null() & text("request.model").is_null()
