@@ -185,14 +185,13 @@ class Intake:
             piece.path.unlink()
 
     def _take(self, reading: Reading, batches: Iterable[Read], takings: dict[int, Taking]) -> None:
-        frame = []
+        frame: list[Read] = []
         for batch in batches:
-            opened = replace(batch, lines=reading.opened(batch.lines))
-            if reading.frame == "lines":
-                reading.take(opened, takings)
-            else:
-                frame.append(opened)
+            frame.append(replace(batch, lines=reading.opened(batch.lines)))
             self._advance(0, batch.lines.height)
+            if reading.is_full(frame):
+                reading.take(together(frame), takings)
+                frame = []
         if frame:
             reading.take(together(frame), takings)
 

@@ -25,6 +25,7 @@ PARSER_ERRORS = (duckdb.Error,)  # what reading a Parquet file or a JSON documen
 REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException, UnicodeDecodeError)
 BLOCK_BYTES = 4 << 20  # what the exact path looks at together; smaller blocks keep one bad line from slowing the rest
 BATCH_ROWS = 50_000  # DuckDB gives fewer at a time, and each step of polars would cost more than its rows
+BATCH_BYTES = 64 << 20  # of lines that hold many records, fewer
 PARQUET_ROWS = 250_000
 
 
@@ -67,12 +68,14 @@ class Reader:
             # read as a stream: a whole result of a large log would not fit the memory that we promise
             query = _query(fields, with_file_index=len(paths) > 1)
             stream = nanoarrow.c_array_stream(self.connection.sql(query, params=[[as_glob(path) for path in paths]]))
-            batches: list[pl.Series] = []
+            batches, row_count, byte_count = [], 0, 0
             for batch in stream:  # of many small logs, one or more for each
                 batches.append(pl.from_arrow(batch))
-                if sum(map(len, batches)) >= BATCH_ROWS:
+                row_count += len(batches[-1])
+                byte_count += batches[-1].estimated_size()
+                if row_count >= BATCH_ROWS or byte_count >= BATCH_BYTES:
                     yield pl.concat(batches).struct.unnest()
-                    batches = []
+                    batches, row_count, byte_count = [], 0, 0
             if batches:
                 yield pl.concat(batches).struct.unnest()
         except (duckdb.Error, NanoarrowException, UnicodeDecodeError) as error:

@@ -10,6 +10,8 @@ from pipelines.new_lines import Taking
 from pipelines.sniff import Look
 from transforms import schemas
 
+FRAME_BYTES = 32 << 20
+
 
 @dataclass
 class Read:
@@ -22,6 +24,8 @@ class Read:
 
 def together(reads: list[Read]) -> Read:
     """One frame of all."""
+    if len(reads) == 1:
+        return reads[0]
     blank: Counter[int] = Counter()
     for read in reads:
         blank.update(read.blank)
@@ -38,6 +42,13 @@ class Reading:
     take: Callable[[Read, dict[int, Taking]], None]  # keeps a frame; the takings by content_id count its lines
     opened: Callable[[pl.DataFrame], pl.DataFrame] = lambda lines: lines  # lines of several records, one row for each
     frame: str = "lines"  # what `take` must see at once, see Shape
+
+    def is_full(self, frame: list[Read]) -> bool:
+        """Whether `take` may have what is read so far. A log whose lines belong together is cut only where it would not
+        fit the memory that we promise; its parts then meet as those of two logs do."""
+        if self.frame == "lines":
+            return True
+        return self.frame == "log" and sum(read.lines.estimated_size() for read in frame) > FRAME_BYTES
 
 
 Choose = Callable[[Look], Reading | None]

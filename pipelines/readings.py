@@ -16,6 +16,8 @@ from transforms import attribution, outcomes, schemas, settlement, shapes
 from transforms.shapes import guess, mapping, outcome_mapping
 from transforms.shapes.shape import Shape
 
+OPENED_BYTES = 8 << 20
+
 
 def of_calls(settings: Settings, draft: Draft) -> Choose:
     """Chooses how a log is read: as the shape that is named, else by the user's mappings, else by the known shapes."""
@@ -86,7 +88,12 @@ def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft) -> Readi
         _count_lines(takings, read, settlement.line_tallies(told, calls, rejects, read.quarantine))
 
     def opened(lines: pl.DataFrame) -> pl.DataFrame:
-        return shape.opened(lines, shape.attributes) if shape.opened else lines
+        if shape.opened is None:
+            return lines
+        # what a line holds takes many times its size while it is opened
+        rows = lines.height * OPENED_BYTES // max(lines.estimated_size(), OPENED_BYTES)
+        slices = list(lines.iter_slices(max(rows, 1))) or [lines]
+        return pl.concat([shape.opened(some, shape.attributes) for some in slices])
 
     return Reading(shape.name, shape.columns, take, opened, shape.frame)
 
