@@ -1,4 +1,4 @@
--- one row per set of calls that may be one call in two log files: same instant, user, model and tokens, no id to tell
+-- one row per set of calls that may be one call in two log files: same instant, user, model and tokens, no common id
 -- called_at | instant that they share (UTC)
 -- model | model as served
 -- user_id | who acted; null: unattributed
@@ -7,11 +7,22 @@
 -- call_count | calls in the set
 -- file_count | log files that they are from
 -- call_ids | their call_id
-with calls_without_id as (
-    -- Two calls with ids of their provider are two calls.
-    select distinct called_at
+with told as (
+    -- Two calls with ids of their provider are two calls. These formats have ids of their own only.
+    select
+        *,
+        response_id is null or shape in (
+            'apim_llm', 'azure_openai_requests', 'cloudflare_gateway', 'helicone', 'kong', 'langfuse', 'langsmith',
+            'phoenix', 'portkey'
+        ) as is_without_id,
     from source.ledger
-    where response_id is null and called_at is not null and input_tokens > 0
+    where input_tokens > 0
+),
+
+calls_without_id as (
+    select distinct called_at
+    from told
+    where is_without_id and called_at is not null
 )
 
 select
@@ -23,9 +34,8 @@ select
     count(*) as call_count,
     count(distinct content_id) as file_count,
     list(format('{:016x}{:016x}', key_hi, key_lo) order by key_hi, key_lo) as call_ids,
-from source.ledger as ledger
+from told
 semi join calls_without_id
-    on ledger.called_at = calls_without_id.called_at
-where ledger.input_tokens > 0
+    on told.called_at = calls_without_id.called_at
 group by called_at, model, user_id, input_tokens, output_tokens
-having count(distinct content_id) > 1 and count(*) > count(response_id)
+having count(distinct content_id) > 1 and bool_or(is_without_id)
