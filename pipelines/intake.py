@@ -5,10 +5,9 @@ import csv
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from pathlib import Path
 
 import zstandard
 
@@ -19,29 +18,12 @@ from pipelines.log_files import LogFile, open_bytes, refuses_writing
 from pipelines.new_lines import Known, Taking
 from pipelines.pieces import Piece, direct_piece, history_pieces, staged_pieces
 from pipelines.reader import PARSER_ERRORS, Reader, Unclean
-from pipelines.reading import Choose, Read, Reading, together
+from pipelines.reading import Choose, Read, Reading, Refused, Report, together
 from pipelines.settings import UserError
 
 GROUP_BYTES, GROUP_FILES = 64 << 20, 256
 DAMAGED_BYTES = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
 DAMAGED = (OSError, *DAMAGED_BYTES, csv.Error, UnicodeDecodeError, *PARSER_ERRORS)
-
-
-@dataclass
-class Report:
-    """What became of each file that was named or found."""
-
-    unchanged: list[Path] = field(default_factory=list)
-    taken: list[Taking] = field(default_factory=list)
-    skipped: list[tuple[Path, str]] = field(default_factory=list)  # not a log: what it looks like
-    unreadable: list[tuple[Path, str]] = field(default_factory=list)
-    waiting: list[tuple[Path, int]] = field(default_factory=list)  # bytes of a half last line
-    read_otherwise: list[Path] = field(default_factory=list)  # taken under other mappings or attribution than now
-
-    def settled(self, files: list[LogFile]) -> list[LogFile]:
-        """Files that need no second look while they do not change."""
-        again = {path for path, _ in self.unreadable + self.skipped}
-        return [file for file in files if file.path not in again]
 
 
 @dataclass
@@ -66,13 +48,15 @@ class Intake:
         self.next_content_id = first_content_id
         self.lines_shown = self.staged_count = 0
         self.report = Report()
+        self.choose: Choose = lambda _: None
         self.group = _Group()
 
     def read(self, files: list[LogFile], kind: str, known: Known, choose: Choose) -> None:
         """Reads what is new of `files`. `kind` is calls or outcomes, `known` what the ledger has of that kind."""
+        self.choose = choose
         for file in files:
             with self._naming_damage(file):
-                self._read_file(file, kind, known, choose)
+                self._read_file(file, kind, known)
         self._read_group()
 
     def look(self, file: LogFile) -> tuple[sniff.Look, LogFile]:
@@ -84,12 +68,17 @@ class Intake:
         lines = as_lines(file, seen.layout, self.reader, self.staged_count)
         return replace(seen, head=sniff.head_of_lines(lines)), lines
 
-    def _read_file(self, file: LogFile, kind: str, known: Known, choose: Choose) -> None:
+    def _read_file(self, file: LogFile, kind: str, known: Known) -> None:
         seen, lines = self.look(file)
-        reading = choose(seen) if seen.head else None
+        reading = self.choose(seen) if seen.head else None
         if reading is None and (seen.records or seen.layout == "none" or (seen.layout == "lines" and _has_line(file))):
             self._pass_over(file, seen)
+        elif reading is None and seen.head and seen.layout in ("unstructured", "array", "parquet"):
+            self.report.unreadable.append((file.path, "none of its records is shorter than 8 MiB"))
+            self._advance(file.size, 0)
         elif reading is None:  # nothing in it yet: only a header, half a line
+            if seen.layout == "lines":
+                self.report.waiting.append((file.path, file.size))
             self.report.unchanged.append(file.path)
             self._advance(file.size, 0)
         else:
@@ -99,8 +88,8 @@ class Intake:
             self.next_content_id += taking.is_new and taking.line_count > 0
 
     def _pass_over(self, file: LogFile, seen: sniff.Look) -> None:
-        fields = sorted({name for record in seen.records for name in record})[:12]
-        what = seen.seen + (f" with the fields {', '.join(fields)}" if fields else "")
+        fields = sorted({name for record in seen.records for name in record})
+        what = seen.seen + (f" with the fields {sniff.named(fields)}" if fields else "")
         if file.is_named:
             raise UserError(
                 f"{file.path}: no log shape fits; it is {what}. Name its shape with --shape, or map its fields in "
@@ -115,10 +104,8 @@ class Intake:
         if piece is None:
             pieces = staged_pieces(taking, self.reader.staging)
             first = list(islice(pieces, 2))
-            is_alone = reading.frame == "history" and taking.from_line > 0
-            if len(first) == 2 or (first and is_alone):
-                earlier = history_pieces(taking, self.reader.staging) if is_alone else ()
-                self._read_staged(chain(earlier, first, pieces), taking, reading)
+            if len(first) == 2 or (first and reading.looks_back(taking)):
+                self._read_whole(chain(self._history(taking, reading), first, pieces), taking, reading)
                 known.add(taking)
                 return
             piece = first[0] if first else None
@@ -145,7 +132,7 @@ class Intake:
                 self._take(reading, self.reader.read_fast(pieces, reading.columns), takings)
                 if any(piece.path == piece.taking.file.path and piece.taking.file.has_changed() for piece in pieces):
                     raise Unclean
-        except (Unclean, *DAMAGED):
+        except (Unclean, Refused, *DAMAGED):
             if len(pieces) > 1:
                 middle = len(pieces) // 2
                 self._read_pieces(reading, pieces[:middle])
@@ -162,15 +149,28 @@ class Intake:
         """One log that the fast path gave up on, from a copy that cannot change meanwhile."""
         taking = piece.taking
         with self._naming_damage(taking.file):
-            pieces = iter([piece])
-            if piece.path == taking.file.path:
-                taking.line_count = 0
-                pieces = staged_pieces(taking, self.reader.staging)
-            self._read_staged(pieces, taking, reading)
+            pieces = iter([piece]) if piece.path != taking.file.path else self._restaged(taking, reading)
+            self._read_whole(pieces, taking, reading)
 
-    def _read_staged(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> None:
+    def _read_whole(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> None:
+        """One log, piece by piece; once more where lines that its shape refuses are of another one."""
+        try:
+            self._read_staged(pieces, taking, reading)
+        except Refused as refused:
+            reading = self.choose(sniff.second_look(taking.file, refused.line_numbers)) or reading
+            taking.shape = reading.shape
+            self._read_staged(self._restaged(taking, reading), taking, reading, is_sure=True)
+
+    def _restaged(self, taking: Taking, reading: Reading) -> Iterator[Piece]:
+        taking.line_count = 0
+        return chain(self._history(taking, reading), staged_pieces(taking, self.reader.staging))
+
+    def _history(self, taking: Taking, reading: Reading) -> Iterable[Piece]:
+        return history_pieces(taking, self.reader.staging) if reading.looks_back(taking) else ()
+
+    def _read_staged(self, pieces: Iterable[Piece], taking: Taking, reading: Reading, is_sure: bool = False) -> None:
         with self._attempt(taking):
-            self._take(reading, self._batches(pieces, taking, reading), {taking.content_id: taking})
+            self._take(reading, self._batches(pieces, taking, reading), {taking.content_id: taking}, is_sure)
         self._done(taking)
 
     def _batches(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> Iterator[Read]:
@@ -184,16 +184,19 @@ class Intake:
                 yield batch if piece.first_line >= taking.from_line else Read(batch.lines)
             piece.path.unlink()
 
-    def _take(self, reading: Reading, batches: Iterable[Read], takings: dict[int, Taking]) -> None:
+    def _take(
+        self, reading: Reading, batches: Iterator[Read], takings: dict[int, Taking], is_sure: bool = False
+    ) -> None:
         frame: list[Read] = []
-        for batch in batches:
-            frame.append(replace(batch, lines=reading.opened(batch.lines)))
-            self._advance(0, batch.lines.height)
-            if reading.is_full(frame):
-                reading.take(together(frame), takings)
-                frame = []
+        with closing(batches):  # DuckDB takes no other query while a result is open
+            for batch in batches:
+                frame.append(replace(batch, lines=reading.opened(batch.lines)))
+                self._advance(0, batch.lines.height)
+                if reading.is_full(frame):
+                    reading.take(together(frame), takings, is_sure)
+                    frame = []
         if frame:
-            reading.take(together(frame), takings)
+            reading.take(together(frame), takings, is_sure)
 
     @contextmanager
     def _attempt(self, *takings: Taking) -> Iterator[None]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines import documents
 from pipelines.log_files import LogFile, compression, open_bytes
 from pipelines.reader import Reader
 
@@ -25,9 +26,13 @@ def as_lines(file: LogFile, layout: str, reader: Reader, number: int) -> LogFile
     if layout == "lines":
         return file
     lines = reader.staging / f"as-lines-{number}.jsonl"
-    if layout == "csv":
+    may_grow = compression(file.path) == "none"
+    if layout in ("csv", "events"):
         with open_bytes(file.path) as stream, lines.open("wb") as target:
-            target.writelines(_csv_lines(stream, may_grow=compression(file.path) == "none"))
+            target.writelines(_csv_lines(stream, may_grow) if layout == "csv" else _event_lines(stream, may_grow))
+    elif layout == "unstructured":
+        with open_bytes(file.path) as stream, lines.open("wb") as target:
+            target.writelines(documents.lines_of(stream))
     else:
         path = _decompressed(file, reader.staging / f"whole-{number}")
         if layout == "array" and not _last_bytes(path).rstrip().endswith(b"]"):
@@ -36,6 +41,15 @@ def as_lines(file: LogFile, layout: str, reader: Reader, number: int) -> LogFile
     if file.has_changed():
         raise EOFError(f"{file.path} changed while it was read")
     return replace(file, staged=lines)
+
+
+def _event_lines(stream, may_grow: bool) -> Iterator[bytes]:
+    """The data of each server-sent event that is an object: a stream's chunks, as HTTP carries them."""
+    with io.BufferedReader(stream, CHUNK_BYTES) as lines:
+        for line in lines:
+            data = line.partition(b"data:")[2].strip() if line.startswith(b"data:") else b""
+            if data.startswith(b"{") and (line.endswith(b"\n") or not may_grow):
+                yield data + b"\n"
 
 
 def _csv_lines(stream, may_grow: bool) -> Iterator[bytes]:

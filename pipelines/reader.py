@@ -100,7 +100,7 @@ class Reader:
 
     def copy_as_lines(self, path: Path, layout: str, target: Path) -> None:
         """The records of a document, one JSON object a line; JSON text holds raw line feeds only between tokens, so
-        they may become spaces. `layout`: array, unstructured (objects one after another), parquet. Raises duckdb.Error.
+        they may become spaces. `layout`: array or parquet. Raises duckdb.Error.
         """
         if layout == "parquet":
             rows = f"select to_json(line)::varchar from read_parquet({_source(path)}) as line"

@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 
+from pipelines.log_files import LogFile
 from pipelines.new_lines import Taking
 from pipelines.sniff import Look
 from transforms import schemas
@@ -39,9 +41,14 @@ class Reading:
 
     shape: str
     columns: dict[str, str]
-    take: Callable[[Read, dict[int, Taking]], None]  # keeps a frame; the takings by content_id count its lines
+    # keeps a frame; the takings by content_id count its lines. Raises Refused, unless the shape is said to be right
+    take: Callable[[Read, dict[int, Taking], bool], None]
     opened: Callable[[pl.DataFrame], pl.DataFrame] = lambda lines: lines  # lines of several records, one row for each
     frame: str = "lines"  # what `take` must see at once, see Shape
+
+    def looks_back(self, taking: Taking) -> bool:
+        """Whether the lines that were taken before have to be read again: what is new may hang on them."""
+        return self.frame != "lines" and taking.from_line > 0
 
     def is_full(self, frame: list[Read]) -> bool:
         """Whether `take` may have what is read so far. A log whose lines belong together is cut only where it would not
@@ -52,3 +59,28 @@ class Reading:
 
 
 Choose = Callable[[Look], Reading | None]
+
+
+class Refused(Exception):
+    """Lines that the shape of their log does not know: they may be of another one."""
+
+    def __init__(self, line_numbers: list[int]) -> None:
+        super().__init__()
+        self.line_numbers = line_numbers
+
+
+@dataclass
+class Report:
+    """What became of each file that was named or found."""
+
+    unchanged: list[Path] = field(default_factory=list)
+    taken: list[Taking] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)  # not a log: what it looks like
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    waiting: list[tuple[Path, int]] = field(default_factory=list)  # bytes of a half last line
+    read_otherwise: list[Path] = field(default_factory=list)  # taken under other mappings or attribution than now
+
+    def settled(self, files: list[LogFile]) -> list[LogFile]:
+        """Files that need no second look while they do not change."""
+        again = {path for path, _ in self.unreadable + self.skipped}
+        return [file for file in files if file.path not in again]

@@ -9,11 +9,11 @@ import polars as pl
 
 from pipelines.draft import Draft
 from pipelines.new_lines import Taking
-from pipelines.reading import Choose, Read, Reading
+from pipelines.reading import Choose, Read, Reading, Refused
 from pipelines.settings import Settings, UserError
 from pipelines.sniff import Look
 from transforms import attribution, outcomes, schemas, settlement, shapes
-from transforms.shapes import guess, mapping, outcome_mapping
+from transforms.shapes import fields, guess, mapping, outcome_mapping
 from transforms.shapes.shape import Shape
 
 OPENED_BYTES = 8 << 20
@@ -74,13 +74,18 @@ def _mistakes_in_settings() -> Iterator[None]:
 
 
 def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft) -> Reading:
-    def take(read: Read, takings: dict[int, Taking]) -> None:
+    def take(read: Read, takings: dict[int, Taking], is_sure: bool) -> None:
         told = attribution.attribute(shape.calls(read.lines), rules)
         if shape.opened:
             told = settlement.numbered(told)
-        if shape.frame == "history":
+        if shape.frame != "lines":
             told = _new_lines_of(told, takings)
         calls, rejects = settlement.by_verdict(told, by_part=shape.opened is not None)
+        if rejects.height and not is_sure:
+            # "<field> is not a count": a line of this shape all the same
+            strange = rejects.filter(~pl.col("reason").str.contains(fields.FAULT, literal=True))
+            if strange.height:
+                raise Refused(strange["line_number"].to_list())
         calls = settlement.with_action(calls)
         draft.add("ledger", settlement.keyed(calls))
         draft.add("outcomes", outcomes.told_inline(calls))
@@ -117,7 +122,7 @@ def of_outcomes(settings: Settings, draft: Draft) -> Choose:
 
 
 def _outcome_reading(shape: Shape, draft: Draft) -> Reading:
-    def take(read: Read, takings: dict[int, Taking]) -> None:
+    def take(read: Read, takings: dict[int, Taking], _: bool) -> None:
         told = shape.calls(read.lines)
         rows, rejects = settlement.by_verdict(told)
         draft.add("outcomes", schemas.conform(rows, schemas.OUTCOMES))

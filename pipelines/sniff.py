@@ -1,8 +1,11 @@
 """What a file is, told by its first bytes: its layout, and a few records to recognise the shape by."""
 
 import csv
+import io
 import itertools
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -11,15 +14,20 @@ from pipelines import records
 from pipelines.log_files import BOM, PARQUET, LogFile, open_bytes, read_up_to
 
 LOOK_BYTES = 1 << 18
-MOST_LOOK_BYTES = 9 << 20  # a first line may be as long as a line may be
+LONGEST_LINE = 8 << 20  # as pieces has it
+MOST_LOOK_BYTES = LONGEST_LINE + (1 << 20)
 RECORDS = 200
 SAMPLED = 6
+ASKED_AGAIN = 50
+_EVENT_STREAM = re.compile(rb"(event|data|id|retry):|:")
+_NAME = re.compile(r"[\w@$.:/-]{1,40}")
 ARRAY_START = (b"{", b"]")
 
 
 @dataclass(frozen=True)
 class Look:
-    """`layout`: lines, array (of JSON objects), unstructured (objects one after another), csv, parquet, empty, none."""
+    """`layout`: lines, array (of JSON objects), unstructured (objects one after another), events (server-sent), csv,
+    parquet, empty, none."""
 
     layout: str
     head: bytes  # of lines, the first of them; the other layouts are turned into lines first
@@ -65,7 +73,10 @@ def look(file: LogFile) -> Look:
         return Look("array", b"", "a JSON array")
     if text.startswith(b"{"):
         return _look_at_objects(text, is_whole=len(head) < LOOK_BYTES)
-    return _look_at_csv(text)
+    if _EVENT_STREAM.match(text):
+        return Look("events", b"", "a stream of server-sent events")
+    lines = Look("lines", text, "lines of JSON objects, after other text")
+    return lines if 4 * len(lines.records) >= min(text.count(b"\n") + 1, RECORDS) else _look_at_csv(text)
 
 
 def _head(stream: BinaryIO) -> bytes:
@@ -81,18 +92,38 @@ def head_of_lines(file: LogFile) -> bytes:
         return _head(stream)
 
 
+def second_look(file: LogFile, line_numbers: list[int]) -> Look:
+    """The lines of these numbers, before the first ones of the file."""
+    asked = set(line_numbers[:ASKED_AGAIN])
+    with open_bytes(file.source) as stream, io.BufferedReader(stream, LOOK_BYTES) as lines:
+        numbered = itertools.takewhile(lambda line: line[0] <= max(asked), enumerate(lines, start=1))
+        found = [line for number, line in numbered if number in asked]
+    return Look("lines", b"".join(found) + head_of_lines(file), "lines of JSON objects")
+
+
 def _look_at_objects(text: bytes, is_whole: bool) -> Look:
-    """Lines, unless the first object goes on over several of them."""
-    first, feed = text[: text.find(b"\n") + 1] or text, b"\n" in text
+    """Lines, unless the first object goes on over several of them, or is followed by another on its line."""
+    end = text.find(b"\n")
+    first = text[: end + 1] or text
     # the end of the head is likely to be half a line
     lines = Look("lines", text if is_whole else text[: text.rfind(b"\n") + 1] or text, "lines of JSON objects")
-    if isinstance(records.parse(first), dict) or (first.rstrip().endswith(b"}") and lines.records):
+    fits = len(first) <= LONGEST_LINE
+    is_object = isinstance(records.parse(first), dict)
+    if fits and (is_object or (first.rstrip().endswith(b"}") and lines.records and not _is_followed(first))):
         return lines
-    return (
-        Look("unstructured", b"", "JSON objects over several lines")
-        if feed
-        else replace(lines, seen="half a JSON object")
-    )
+    if end >= 0 or not fits or _is_followed(first):
+        return Look("unstructured", b"", "JSON objects that are no lines")
+    return replace(lines, seen="half a JSON object")
+
+
+def _is_followed(line: bytes) -> bool:
+    """Whether another object begins behind the line's first one."""
+    try:
+        text = line.decode()
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return text[end:].lstrip().startswith("{")
 
 
 def _look_at_csv(text: bytes) -> Look:
@@ -104,7 +135,12 @@ def _look_at_csv(text: bytes) -> Look:
         header = []
     if len(header) < 2 or len(set(header)) != len(header) or not all(map(_is_name, header)):
         return Look("none", b"", "text that is neither JSON nor CSV with a header")
-    return Look("csv", b"", f"CSV with the columns {', '.join(header[:12])}")
+    return Look("csv", b"", f"CSV with the columns {named(header)}")
+
+
+def named(names: Iterable[str]) -> str:
+    """The first few names, but none that may be a text out of the log: a file without a header has those there."""
+    return ", ".join(name if _NAME.fullmatch(name) else "..." for name in itertools.islice(names, 12))
 
 
 def _is_name(cell: str) -> bool:

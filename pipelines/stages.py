@@ -12,13 +12,14 @@ import polars as pl
 from pipelines import build_inputs, ledger, log_files, price_file, price_sources, readings, revenue_file, warehouse
 from pipelines.draft import Draft
 from pipelines.exact import lines_of
-from pipelines.intake import DAMAGED, Intake, Report, why
+from pipelines.intake import DAMAGED, Intake, why
 from pipelines.ledger import Ledger
 from pipelines.reader import Reader
+from pipelines.reading import Report
 from pipelines.settings import Settings, UserError
 from pipelines.summaries import BuildSummary, IngestSummary, Inspection
 from transforms import attribution, price_book, scenarios, schemas, settlement, shapes
-from transforms.shapes import signatures
+from transforms.shapes import signs as signs_of
 
 Advance = Callable[[int, int], None]
 
@@ -153,7 +154,7 @@ def inspect(settings: Settings) -> Inspection:
     lines = lines_of(look.records, shape.columns)
     lines = shape.opened(lines, shape.attributes) if shape.opened else lines
     told = attribution.attribute(shape.calls(lines), rules)
-    signs = [text for name in shape.name.split("+") for text in signatures.described(name)]
+    signs = [text for name in shape.name.split("+") for text in signs_of.described(name)]
     return Inspection(file.path, look, None if mapping else shape.name, signs, told, mapping)
 
 
@@ -161,6 +162,6 @@ def known_shapes() -> list[tuple[str, str, list[str]]]:
     """(name, what it is, the signatures of its records) of each built-in shape."""
     modules = {shape.name: sys.modules[shape.calls.__module__] for shape in shapes.ORDER}
     return [
-        (name, (module.__doc__ or "").split("\n\n")[0].replace("\n", " "), signatures.described(name))
+        (name, (module.__doc__ or "").split("\n\n")[0].replace("\n", " "), signs_of.described(name))
         for name, module in modules.items()
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines import sniff
-from pipelines.intake import Report
+from pipelines.reading import Report
 
 
 @dataclass(frozen=True)

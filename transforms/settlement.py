@@ -14,9 +14,17 @@ PART_BITS = 24  # a line may tell of 2**24 parts; 2**40 lines of a file are left
 TOO_MANY_PARTS = f"tells of more than {2**PART_BITS} calls"
 
 # Ids that providers make at random, and UUIDs.
-_UNIQUE_ID = r"^(chatcmpl-|cmpl-|resp_|msg_|gen-)|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UNIQUE_ID = (
+    r"^(chatcmpl-|cmpl-|resp_|msg_|gen-)[A-Za-z0-9_-]{12}|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
 KEY = ("key_hi", "key_lo")
-_USAGE = tuple(dict.fromkeys(("output_tokens", "input_tokens", *schemas.QUANTITIES)))
+# What decides: all output and input, then the classes that have prices of their own. A class that one log leaves out
+# and another says is 0 is the same usage: what a log knows of whom the call belongs to must not be lost for it.
+_TOTALS = ("output_tokens", "input_tokens")
+_PRICED = tuple(
+    name for name in schemas.QUANTITIES if name.startswith(("cache_", "web_", "file_", "code_", "compute_"))
+)
+_USAGE = (*_TOTALS, *_PRICED)
 _STATUS_RANK = {"success": 0, "cache_hit": 1, "refused": 2, "error": 3}
 _ADDRESS = ("content_id", "line_number", "part")
 
@@ -112,14 +120,21 @@ def settle(ledger: pl.DataFrame) -> pl.DataFrame:
 
 def preferences() -> list[tuple[str, pl.Expr]]:
     """(column, what to sort by), best telling first: the most usage, an answer before none, the most that is known of
-    whom it belongs to, then every other column."""
-    most = [(name, -pl.col(name)) for name in _USAGE]
+    whom it belongs to and of its cost, then every other column."""
+    most = [(name, -pl.col(name)) for name in _TOTALS]
+    most += [(name, -pl.col(name).fill_null(0)) for name in _PRICED]  # see _TOTALS
     status = [("status", pl.col("status").replace_strict(_STATUS_RANK, default=9, return_dtype=pl.Int8))]
     # an action that is named by the response is one that the log did not name, see with_action
     is_named = pl.col("action_id").ne_missing(pl.col("response_id")).cast(pl.Int8)
     known = sum(
-        (pl.col(name).is_not_null().cast(pl.Int8) for name in schemas.ATTRIBUTES if name != "action_id"), is_named
+        (
+            pl.col(name).is_not_null().cast(pl.Int8)
+            for name in (*schemas.ATTRIBUTES, "recorded_cost_pico")
+            if name != "action_id"
+        ),
+        is_named,
     )
-    others = [name for name in schemas.LEDGER if name not in (*_USAGE, *KEY, *_ADDRESS)]
-    rest = [(name, pl.col(name)) for name in (*others, *_ADDRESS)]
+    details = [name for name in schemas.QUANTITIES if name not in _TOTALS]
+    others = [name for name in schemas.LEDGER if name not in (*schemas.QUANTITIES, *KEY, *_ADDRESS)]
+    rest = [*((name, -pl.col(name)) for name in details), *((name, pl.col(name)) for name in (*others, *_ADDRESS))]
     return [*most, *status, ("action_id", -known), ("action_id", -is_named), *rest]

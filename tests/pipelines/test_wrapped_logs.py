@@ -1,6 +1,7 @@
 """Logs of several formats, and records with something wrapped around them. Read by the real reader, from files."""
 
 import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.pipelines.logs import ingest, ledger_rows, quarantine_rows
+from pipelines import documents
+from pipelines.settings import UserError
+from tests.pipelines.logs import ingest, ledger_rows, quarantine_rows, snapshot
 
 CHAT = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1767323045, "model": "gpt-5-mini",
         "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}}  # fmt: skip
@@ -102,3 +105,84 @@ def test_a_record_without_a_time_has_the_time_around_it(tmp_path: Path, data: Pa
     ]
     ingest(data, write(tmp_path / "log.jsonl", *records))
     assert ledger_rows(data).sort("response_id")["day"].cast(pl.String).to_list() == ["2026-01-02", "2026-02-03"]
+
+
+def events(*records: Any) -> str:
+    return "".join(f"event: x\ndata: {json.dumps(record)}\n\n" for record in records) + "data: [DONE]\n"
+
+
+CHUNK = CHAT | {"object": "chat.completion.chunk", "usage": None}
+SPANS = {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "s"}, "spans": [{"traceId": "t", "spanId": "1"}]}]}]}
+LAYOUTS = {
+    "one after another on a line": json.dumps(CHAT) + json.dumps(MESSAGE),
+    "one after another, then lines": json.dumps(CHAT) + json.dumps(CHAT) + "\n" + json.dumps(MESSAGE) + "\n",
+    "server-sent events": events(CHUNK, CHAT) + events({"type": "message_start", "message": MESSAGE}),
+    "after a banner": "gateway started\n" + json.dumps(CHAT) + "\n" + json.dumps(MESSAGE) + "\n",
+    "beside spans": "".join(json.dumps(record) + "\n" for record in (CHAT, SPANS, MESSAGE)),
+}
+
+
+@pytest.mark.parametrize("text", LAYOUTS.values(), ids=LAYOUTS.keys())
+def test_whatever_records_stand_in(text: str, tmp_path: Path, data: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(text)
+    ingest(data, tmp_path / "log.jsonl")
+    assert inputs(data) == BOTH
+
+
+def test_a_document_larger_than_any_line(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.documents.LINE_BYTES", 2000)
+    monkeypatch.setattr("pipelines.sniff.LONGEST_LINE", 2000)
+    records = [CHAT | {"id": f"chatcmpl-{n}", "text": 'a "quoted" }] text'} for n in range(50)]
+    (tmp_path / "log.json").write_text(json.dumps({"meta": {"n": [1]}, "records": records, "next": None}))
+    assert ingest(data, tmp_path / "log.json").call_count == 50
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64, 10_000])
+def test_a_large_document_is_cut_between_its_records(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "LINE_BYTES", 100)
+    monkeypatch.setattr(documents, "CHUNK_BYTES", chunk)
+    small, hard = {"a": 'x"{[', "b": [1]}, {"t": '\\"}]', "l": [{"z": 1}]}
+    text = (
+        json.dumps(small)
+        + json.dumps({"m": {"k": "]}"}, "records": [hard] * 9}, indent=1)
+        + json.dumps({"s": "x" * 200})
+    )
+    lines = list(documents.lines_of(io.BytesIO(text.encode())))
+    assert [json.loads(line) for line in lines[:-1]] == [small, *[{"records": [hard]}] * 9]
+    assert lines[-1].startswith(b"!longer")
+    with pytest.raises(EOFError):
+        list(documents.lines_of(io.BytesIO(text.encode()[:-2])))
+
+
+SESSION = snapshot(5, 5)
+
+
+@pytest.mark.parametrize(
+    ("head", "strangers"), [([CHAT] * 300, [MESSAGE]), ([MESSAGE] * 300, [CHAT]), ([SESSION] * 300, [CHAT, MESSAGE])]
+)
+def test_records_of_another_format_are_found_wherever_they_stand(
+    head: dict, strangers: list[dict], tmp_path: Path, data: Path
+) -> None:
+    """Far behind the first records, by which a log is recognised; and in a part that is added later."""
+    log = write(tmp_path / "log.jsonl", *[head] * 300, *strangers)
+    ingest(data, log)
+    found = inputs(data)
+    assert all(BOTH[record["id"]] == found[record["id"]] for record in strangers)
+    later = CHAT | {"id": "chatcmpl-9"} if CHAT not in strangers else MESSAGE | {"id": "msg_9"}
+    with log.open("a") as file:
+        file.write(json.dumps(later) + "\n")
+    ingest(data, log)
+    assert later["id"] in inputs(data)
+
+
+def test_an_error_of_the_applications_own_takes_no_log(tmp_path: Path, data: Path) -> None:
+    errors = [{"level": "error", "error": {"message": "db timeout"}}]
+    ingest(data, write(tmp_path / "log.jsonl", *errors, *[{"ts": 1, "llm": CHAT | {"id": f"c-{n}"}} for n in range(9)]))
+    assert ledger_rows(data).height == 9
+
+
+def test_nothing_that_people_wrote_is_printed(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "log.csv").write_text('tell me a secret,"and {more}"\n1,2\n')
+    with pytest.raises(UserError) as refused:
+        ingest(data, tmp_path / "log.csv")
+    assert "secret" not in str(refused.value) and "more" not in str(refused.value)

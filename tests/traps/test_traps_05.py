@@ -9,7 +9,7 @@ from tests.traps.sabotage import all_of, calls_changed, instead
 from tests.traps.spans import chat, logged, span, spanned
 from transforms.shapes.dialects import otel_dialects, otel_trees, span_trees
 from transforms.shapes.formats import langsmith
-from transforms.shapes.formats.otel_metrics import OTEL_METRICS
+from transforms.shapes.formats.otel import AGGREGATES, OTEL
 
 each_span_counts = instead(otel_trees, "one_telling", lambda spans, kept, detail: spans)
 whatever_has_usage_is_a_call = instead(otel_dialects, "_is_call", lambda: pl.col("has_usage"))
@@ -114,14 +114,17 @@ def metric(tokens: int) -> Record:
 
 
 def as_a_call(calls: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
-    told = {"status": pl.lit("success"), "input_tokens": pl.lit(9, pl.Int64), "output_tokens": pl.lit(4, pl.Int64)}
-    return calls.with_columns(verdict=pl.lit(None, pl.String), **told)
+    told = {"verdict": None, "status": "success", "input_tokens": 9, "output_tokens": 4}
+    is_metric = pl.col("verdict") == AGGREGATES
+    return calls.with_columns(
+        pl.when(is_metric).then(pl.lit(value)).otherwise(name).alias(name) for name, value in told.items()
+    )
 
 
 @trap(
     "5",
     right=(1, 9, 4),
-    without={"metrics are never a source": (calls_changed(OTEL_METRICS, as_a_call), (2, 18, 8))},
+    without={"metrics are never a source": (calls_changed(OTEL, as_a_call), (2, 18, 8))},
 )
 def test_trap_05_claude_code_tells_its_log_and_its_metrics(logs: Logs) -> Any:
     told = {"event__name": "api_request", "model": "claude-sonnet-4-5", "request_id": "req_1"}

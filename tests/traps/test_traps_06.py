@@ -21,7 +21,8 @@ from transforms import settlement
 from transforms.shapes.dialects import litellm
 from transforms.shapes.formats.langfuse import LANGFUSE
 
-CLIENT = chat(1, prompt_tokens=100, total_tokens=110)
+ID = "chatcmpl-Dk2m9QxW4rT7vB1s"
+CLIENT = chat(1, prompt_tokens=100, total_tokens=110) | {"id": ID}
 id_by_provider = instead(settlement, "_UNIQUE_ID", "^none$")
 
 
@@ -34,7 +35,7 @@ id_by_provider = instead(settlement, "_UNIQUE_ID", "^none$")
     },
 )
 def test_trap_06_litellms_log_and_the_clients(logs: Logs) -> Any:
-    return logs.sums([payload(custom_llm_provider="azure")], [CLIENT])
+    return logs.sums([payload(id=ID, custom_llm_provider="azure")], [CLIENT])
 
 
 WRAPPED = "resp_bGl0ZWxsbTpjdXN0b21fbGxtX3Byb3ZpZGVyOm9wZW5haTttb2RlbF9pZDpOb25lO3Jlc3BvbnNlX2lkOnJlc3BfMQ=="
@@ -62,7 +63,7 @@ own_ids = calls_changed(LANGFUSE, lambda calls, lines: calls.with_columns(respon
     without={"LiteLLM's observations are known by the response": (own_ids, (2, 200, 20))},
 )
 def test_trap_06_litellm_and_its_callback_to_langfuse(logs: Logs) -> Any:
-    return logs.sums([payload()], [observation(id="time-10-00-00-250000_chatcmpl-1")])
+    return logs.sums([payload(id=ID)], [observation(id=f"time-10-00-00-250000_{ID}")])
 
 
 @trap("6", right=(1, 100, 10), without={"an observation is known by its id": (each_line_is_a_call, (2, 200, 20))})

@@ -209,6 +209,9 @@ def test_trap_15b_another_instrumentation_tells_them(logs: Logs) -> Any:
     return logs.told(spanned(poor, rich), of=(WRITTEN, "reasoning_tokens"))
 
 
+LONG_ID = "chatcmpl-Dk2m9QxW4rT7vB1s"
+
+
 @trap(
     "15b",
     right=[(500, 12)],
@@ -217,5 +220,5 @@ def test_trap_15b_another_instrumentation_tells_them(logs: Logs) -> Any:
 def test_trap_15b_another_log_tells_them(logs: Logs) -> Any:
     details = {"prompt_tokens_details": {"cache_write_tokens": 500}}
     details["completion_tokens_details"] = {"reasoning_tokens": 12}
-    body = chat(1, prompt_tokens=1012, completion_tokens=20, total_tokens=1032, **details)
-    return logs.told(spanned(call_span("a", response="chatcmpl-1")), [body], of=(WRITTEN, "reasoning_tokens"))
+    body = chat(1, prompt_tokens=1012, completion_tokens=20, total_tokens=1032, **details) | {"id": LONG_ID}
+    return logs.told(spanned(call_span("a", response=LONG_ID)), [body], of=(WRITTEN, "reasoning_tokens"))

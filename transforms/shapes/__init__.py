@@ -42,7 +42,6 @@ from transforms.shapes.formats.openrouter import OPENROUTER
 from transforms.shapes.formats.openrouter_activity import OPENROUTER_ACTIVITY
 from transforms.shapes.formats.openrouter_generation import OPENROUTER_GENERATION
 from transforms.shapes.formats.otel import OTEL
-from transforms.shapes.formats.otel_metrics import OTEL_METRICS
 from transforms.shapes.formats.phoenix import PHOENIX
 from transforms.shapes.formats.portkey import PORTKEY
 from transforms.shapes.formats.replicate import REPLICATE
@@ -85,7 +84,6 @@ _SHAPES = (
     OPENROUTER_ACTIVITY,
     OPENROUTER_GENERATION,
     OTEL,
-    OTEL_METRICS,
     PHOENIX,
     PORTKEY,
     REPLICATE,
@@ -94,41 +92,51 @@ _SHAPES = (
 )
 ORDER: tuple[Shape, ...] = tuple(sorted(_SHAPES, key=lambda shape: list(SIGNATURES).index(shape.name)))
 
+Record = dict[str, Any]
 LEVELS = 3  # of what may be wrapped around a record: a log service's, an API's, an application's
 
 
-def recognise(records: Sequence[dict[str, Any]], shapes: Sequence[Shape] = ORDER, levels: int = LEVELS) -> Shape | None:
+def recognise(records: Sequence[Record], shapes: Sequence[Shape] = ORDER, levels: int = LEVELS) -> Shape | None:
     """The shape of a file's first `records`; one that no shape matches does not vote. None where no record is known.
 
     Records of several formats make a shape of them all, where it can be told line by line which one has a line; else
-    the format of the most records has the file (of as many: the first of `shapes`). Where no record is known, what lies
-    under one of their keys may be.
+    the format of the most records has the file (of as many: the first of `shapes`). What lies under one of the records'
+    keys has the file where more of it is known than of the records themselves. A weak signature counts beside strong
+    ones of other records, or where most records have it.
     """
-    votes = _votes(records, shapes)
+    strong, weak = _votes(records, shapes)
+    inner, shape = _within(records, shapes, levels) if levels and sum(strong.values()) < len(records) else (0, None)
+    if shape and inner > sum(strong.values()):
+        return shape
+    votes = strong + weak if strong or 2 * sum(weak.values()) >= len(records) else strong
     found = [shape for shape in shapes if votes[shape.name]]
     if len(found) > 1 and compound.can_be_mixed(found):
         return compound.mixed(found)
-    if found:
-        return max(found, key=lambda shape: votes[shape.name])
-    return _recognise_within(records, shapes, levels) if levels else None
+    return max(found, key=lambda shape: votes[shape.name]) if found else None
 
 
-def _recognise_within(records: Sequence[dict[str, Any]], shapes: Sequence[Shape], levels: int) -> Shape | None:
-    inner = {key: compound.inside(records, key) for key in dict.fromkeys(key for record in records for key in record)}
-    known = {key: recognise(some, shapes, levels - 1) for key, some in inner.items() if some}
-    keys = [key for key, shape in known.items() if shape]
-    if not keys:
-        return None
-    key = max(keys, key=lambda key: len(inner[key]))
-    return compound.wrapped(known[key], key, in_lists=compound.holds_lists(records, key), level=levels)
+def _within(records: Sequence[Record], shapes: Sequence[Shape], levels: int) -> tuple[int, Shape | None]:
+    """(how many records hold something that is known, under the key where the most do; their shape around that)."""
+    best: tuple[int, Shape | None] = (0, None)
+    for key in dict.fromkeys(key for record in records for key in record if key):
+        inside = compound.inside(records, key)
+        shape = recognise(inside, shapes, levels - 1) if inside else None
+        count = sum(map(shape.matches, inside)) if shape else 0
+        if shape and count > best[0]:
+            best = (count, compound.wrapped(shape, key, in_lists=compound.holds_lists(records, key), level=levels))
+    return best
 
 
-def _votes(records: Sequence[dict[str, Any]], shapes: Sequence[Shape]) -> Counter[str]:
-    """How many of the records each shape is the first to know. The user's own shapes go before ours, which the table of
-    signatures finds quicker than asking each."""
+def _votes(records: Sequence[Record], shapes: Sequence[Shape]) -> tuple[Counter[str], Counter[str]]:
+    """How many of the records each shape is the first to know, by strong signatures and by weak ones. The user's own
+    shapes go before ours, which the table of signatures finds quicker than asking each."""
     own = [shape for shape in shapes if shape.name not in SIGNATURES]
     ours = {shape.name for shape in shapes} & SIGNATURES.keys()
-    firsts = (next((shape.name for shape in own if shape.matches(record)), None) for record in records)
-    votes = Counter(name or signatures.first_of(record, ours) for name, record in zip(firsts, records, strict=True))
-    del votes[None]
-    return votes
+    strong: Counter[str] = Counter()
+    weak: Counter[str] = Counter()
+    for record in records:
+        name = next((shape.name for shape in own if shape.matches(record)), None)
+        found = (name, False) if name else signatures.first_of(record, ours)
+        if found:
+            (weak if found[1] else strong)[found[0]] += 1
+    return strong, weak

@@ -25,16 +25,20 @@ _TIMES = ("time", "timestamp", "@timestamp", "created_at", "ts")  # of what is a
 def mixed(shapes: Sequence[Shape]) -> Shape:
     """One shape of several, each line read by the first that knows it; a line that none knows is quarantined."""
     by_name = {shape.name: shape for shape in shapes}
-    asked = tuple(dict.fromkeys(path for name in by_name for path in signatures.fields_of(name)))
-    fields = tuple(dict.fromkeys([*asked, *(path for shape in shapes for path in shape.fields)]))
     attributes = tuple(dict.fromkeys(path for shape in shapes for path in shape.attributes))
+    fields = [path for name in by_name for path in signatures.fields_of(name)]
+    fields += [path for shape in shapes for path in shape.fields]
+    is_opened = any(shape.opened for shape in shapes)
+    if is_opened:  # these lines find what the rules ask for by themselves, the others do not
+        fields += [f"@{path}" for path in attributes]
     return Shape(
         name="+".join(by_name),
-        fields=fields,
+        fields=tuple(dict.fromkeys(fields)),
         matches=lambda record: any(shape.matches(record) for shape in shapes),
         calls=lambda lines: _calls_of_mixed(lines, by_name),
+        opened=(lambda lines, asked: _opened_of_mixed(lines, by_name, asked)) if is_opened else None,
         frame=max((shape.frame for shape in shapes), key=("lines", "log", "history").index),
-        places={path: lenient(path) for path in fields},
+        places={path: lenient(path.removeprefix("@")) for path in fields},
         attributes=attributes,
     )
 
@@ -48,18 +52,43 @@ def lenient(path: str) -> str:
 def can_be_mixed(shapes: Sequence[Shape]) -> bool:
     """Whether it can be told line by line which of the shapes has a line. DuckDB cannot read two fields whose names
     differ in their case only."""
-    if any(shape.opened or shape.name not in signatures.SIGNATURES for shape in shapes):
+    if any(shape.name not in signatures.SIGNATURES for shape in shapes):
         return False
     names = {first_step(path) for shape in shapes for path in (*shape.fields, *signatures.fields_of(shape.name))}
     return len({name.lower() for name in names}) == len(names)
 
 
-def _calls_of_mixed(lines: pl.DataFrame, by_name: dict[str, Shape]) -> pl.DataFrame:
+def _by_shape(lines: pl.DataFrame, by_name: dict[str, Shape]) -> dict[tuple[Any, ...], pl.DataFrame]:
     names = pl.coalesce(pl.when(signatures.of_lines(name)).then(pl.lit(name)) for name in by_name)
+    lines = lines if "$shape" in lines.columns else lines.with_columns(names.alias("$shape"))
+    return lines.partition_by("$shape", as_dict=True, maintain_order=True)
+
+
+def _opened_of_mixed(lines: pl.DataFrame, by_name: dict[str, Shape], attributes: tuple[str, ...]) -> pl.DataFrame:
+    """The lines of shapes whose lines hold several records are opened, into columns "<shape>:<column>"."""
+    opened = []
+    for (name,), some in _by_shape(lines, by_name).items():
+        if name and (open_lines := by_name[name].opened):
+            rows = open_lines(some.select(*LINE_KEYS, *by_name[name].fields), attributes)
+            own = [column for column in rows.columns if column not in LINE_KEYS]
+            some = rows.rename({column: f"{name}:{column}" for column in own}).with_columns(
+                pl.lit(name).alias("$shape")
+            )
+        opened.append(some)
+    return pl.concat(opened, how="diagonal").sort(*LINE_KEYS, maintain_order=True)
+
+
+def _calls_of_mixed(lines: pl.DataFrame, by_name: dict[str, Shape]) -> pl.DataFrame:
     told = []
-    for (name,), some in lines.with_columns(names.alias("$shape")).partition_by("$shape", as_dict=True).items():
-        of_shape = by_name[name].calls(some.drop("$shape")) if name else _quarantined(some, pl.lit(UNKNOWN_RECORD))
-        told.append(of_shape)
+    for (name,), some in _by_shape(lines, by_name).items():
+        if not name:
+            told.append(_quarantined(some, pl.lit(UNKNOWN_RECORD)))
+        elif by_name[name].opened:
+            own = {column: column.removeprefix(f"{name}:") for column in some.columns if column.startswith(f"{name}:")}
+            told.append(by_name[name].calls(some.select(*LINE_KEYS, *own).rename(own)))
+        else:
+            asked = [column for column in some.columns if column.startswith("@")]
+            told.append(by_name[name].calls(some.select(*LINE_KEYS, *by_name[name].fields, *asked)))
     return pl.concat(told, how="diagonal").sort(*LINE_KEYS, "part", maintain_order=True)
 
 
@@ -110,7 +139,7 @@ def wrapped(shape: Shape, key: str, *, in_lists: bool, level: int) -> Shape:
     around it. `level` tells apart what is wrapped around one another.
     """
     names = _Names(f"around{level}.", f"$records{level}", f"$fault{level}")
-    around = {f"{names.around}{name}": name for name in _TIMES if name != key}
+    around = {f"{names.around}{name}": name for name in _TIMES if name != key.lower()}  # DuckDB minds no case
     around |= {f"{names.around}@{path}": path for path in shape.attributes}
     within = {} if in_lists else {name: f"{quoted(key)}>{path}" for name, path in shape.columns.items()}
     return replace(

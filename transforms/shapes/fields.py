@@ -21,6 +21,8 @@ MOST_USD = 9_200_000  # 9.2e18 pico-USD is the end of Int64
 STATUSES = ("success", "error", "refused", "cache_hit")
 STATUS_FAULT = "status is not success, error, refused or cache_hit"
 
+STRANGE = "a record of another format"
+FAULT = " is not "  # between a field and what it should be; in no other reason for quarantine
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 EXACT = Context(prec=10_000, rounding=ROUND_HALF_EVEN)
 
@@ -42,7 +44,7 @@ def typed(lines: pl.DataFrame, kinds: dict[str, Kind]) -> pl.DataFrame:
     """
     read = {path: kind.read(lines[path]).alias(path) for path, kind in kinds.items()}
     faults = [
-        pl.when(read[path].is_null() & (lines[path] != "")).then(pl.lit(f"{path} is not {kind.what}"))
+        pl.when(read[path].is_null() & (lines[path] != "")).then(pl.lit(f"{path}{FAULT}{kind.what}"))
         for path, kind in kinds.items()
         if not kind.lenient and read[path].null_count() > lines[path].null_count()
     ]
@@ -161,13 +163,15 @@ def to_calls(
     columns: dict[str, pl.Expr],
     *,
     other: pl.Expr | None = None,
+    strange: pl.Expr | None = None,
     reasons: dict[str, pl.Expr] | None = None,
     guards: dict[str, pl.Expr] | None = None,
     total: pl.Expr | None = None,
 ) -> pl.DataFrame:
     """CALLS from what `typed` has read: `columns` says how; a column that is not named is null.
 
-    `other` is true for lines that tell of no call; `reasons` are the shape's own grounds for quarantine, each with the
+    `other` is true for lines that tell of no call, `strange` for those among them that lack what every line of the
+    format has; `reasons` are the shape's own grounds for quarantine, each with the
     rows that it holds for. Columns that start with "@" pass through. A cache hit has no tokens, whatever its line says.
 
     `guards` are what the shape finds wrong with counts that it keeps, each with the calls that it holds for; `total` is
@@ -179,7 +183,7 @@ def to_calls(
         "part": pl.lit(0),
         "shape": pl.lit(shape),
         **columns,
-        "verdict": _verdict(other, reasons or {}),
+        "verdict": _verdict(other, strange, reasons or {}),
     }
     passed = [name for name in read.columns if name.startswith("@")]
     calls = read.select(
@@ -193,7 +197,10 @@ def to_calls(
     return conform(calls, {**CALLS, **{name: calls.schema[name] for name in passed}})
 
 
-def _verdict(other: pl.Expr | None, reasons: dict[str, pl.Expr]) -> pl.Expr:
+def _verdict(other: pl.Expr | None, strange: pl.Expr | None, reasons: dict[str, pl.Expr]) -> pl.Expr:
     grounds = [pl.when(holds).then(pl.lit(reason)) for reason, holds in reasons.items()]
     verdict = pl.coalesce("fault", *grounds)
-    return verdict if other is None else pl.when(other).then(pl.lit("other")).otherwise(verdict)
+    if other is None:
+        return verdict
+    no_call = pl.lit("other") if strange is None else pl.when(strange).then(pl.lit(STRANGE)).otherwise(pl.lit("other"))
+    return pl.when(other).then(no_call).otherwise(verdict)

@@ -11,15 +11,27 @@ PARTS_EXCEED = "cached tokens exceed the input"
 REASONING_EXCEEDS = "reasoning tokens exceed the output"
 TOTAL_DIFFERS = "input and output are not the total that the log tells"
 AMBIGUOUS = "the log does not tell whether the input includes cached tokens"
+AMBIGUOUS_OUTPUT = "the log does not tell whether the output includes reasoning tokens"
 NO_LIFETIME = "cache writes of unknown lifetime"
+SPLIT_EXCEEDS = "cache writes by lifetime exceed all cache writes"
 
 
-def with_cache_outside(counted: pl.Expr, *cached: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+def with_cache_outside(
+    counted: pl.Expr, read: pl.Expr, *written: pl.Expr, output: pl.Expr | None = None, total: pl.Expr | None = None
+) -> tuple[pl.Expr, pl.Expr]:
     """(all input, whether it had to be mended) of a log that counts cached tokens as a part of the input, except where
-    they exceed it, which proves that here they are not."""
-    parts = pl.sum_horizontal(*cached)
+    they exceed it, which proves that here they are not: all of them, or the writes alone where the total says so."""
+    parts, writes = pl.sum_horizontal(read, *written), pl.sum_horizontal(pl.lit(0), *written)
     outside = (parts > counted).fill_null(False)
+    if total is not None and output is not None:
+        fits = (writes > 0) & (parts - writes <= counted)
+        parts = pl.when(fits & (total == counted + writes + output)).then(writes).otherwise(parts)
     return pl.when(outside).then(counted + parts).otherwise(counted), outside
+
+
+def without_lifetime(written: pl.Expr, split: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """(the cache writes that their split by lifetime leaves over, whether it exceeds them: then all of it stands)."""
+    return pl.coalesce(written - split, written).clip(0), (split > written).fill_null(False)
 
 
 def guarded(calls: pl.DataFrame, read: pl.DataFrame, guards: dict[str, pl.Expr], total: pl.Expr | None) -> pl.DataFrame:

@@ -5,7 +5,6 @@ shown.
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.paths import as_text, find, loads, quoted
 
 Record = dict[str, Any]
+_WORD = re.compile(r"[\w.:/-]{1,60}")
 
 
 @dataclass
@@ -41,12 +41,13 @@ class Guess:
     open: str | None
     fields: dict[str, tuple[str, str]]  # column: (source as TOML, why)
     input_includes_cache: bool
+    has_others: bool  # records that do not match
 
     def toml(self, name: str = "my_log") -> str:
         match = ", ".join(f"{_key(path)} = {_quote(value)}" for path, value in self.match.items())
         lines = [f"[log.{name}]", f"match = {{ {match} }}"]
-        if "*" not in self.match.values():  # the other records are of another kind, not calls whose usage is unknown
-            lines += [f"calls_where = {{ {match} }}"]
+        if self.has_others:
+            lines += [f"calls_where = {{ {match} }}  # remove it if the others are calls too, of unknown usage"]
         lines += [f"open = {_quote(self.open)}"] if self.open else []
         lines += [] if self.input_includes_cache else ["input_includes_cache = false"]
         lines += ["", f"[log.{name}.fields]"]
@@ -79,7 +80,8 @@ def guess(records: Sequence[Record]) -> Guess | None:
         del chosen["response_id"]
     has_tokens = next(json.loads(chosen[name][0]) for name in ("input_tokens", "output_tokens") if name in chosen)
     path = opened[0] if opened else None
-    return Guess(_match(records, path or has_tokens), path, chosen, _includes_cache(records, entries, chosen))
+    match, has_others = _match(records, path or has_tokens)
+    return Guess(match, path, chosen, _includes_cache(records, entries, chosen), has_others)
 
 
 def _quote(text: str) -> str:
@@ -198,22 +200,18 @@ def _is_unique(source: str, candidates: list[Found]) -> bool:
     return len(set(texts)) == len(texts)
 
 
-def _match(records: Sequence[Record], tokens: str) -> dict[str, str]:
-    """What the records with tokens have and no other has: a value of one field, or the tokens themselves."""
+def _match(records: Sequence[Record], tokens: str) -> tuple[dict[str, str], bool]:
+    """(what the records with tokens have and no other has: a value of one field, or the tokens themselves; whether
+    there are others)."""
     having = [record for record in records if find(record, tokens) is not None]
     others = [record for record in records if find(record, tokens) is None]
     for key in field_words.KINDS:
-        values = Counter(record[key] if isinstance(record.get(key), str) else None for record in having)
-        (value, count), *_ = values.most_common(1)
-        if (
-            value
-            and count == len(having) > 1
-            and len(value) < 60
-            and others
-            and all(o.get(key) != value for o in others)
-        ):
-            return {quoted(key): value}
-    return {tokens: "*"}
+        values = {record.get(key) for record in having if isinstance(record.get(key), str | None)}
+        value = values.pop() if len(values) == 1 else None
+        # a word, not what somebody wrote
+        if value and _WORD.fullmatch(value) and others and all(other.get(key) != value for other in others):
+            return {quoted(key): value}, True
+    return {tokens: "*"}, bool(others)
 
 
 def _includes_cache(records: Sequence[Record], entries: list[Record], chosen: dict[str, tuple[str, str]]) -> bool:

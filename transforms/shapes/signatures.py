@@ -22,21 +22,35 @@ Want = str | tuple[str, ...]
 Signature = dict[str, Want]
 Wants = tuple[tuple[str, Want], ...]
 
+
+class Weak(dict[str, Want]):
+    """A signature that records of other formats may have too: it counts only beside others, or where it is the rule."""
+
+
 # A response stands alone, or beside its request: {"request": {...}, "response": {...}} (see exchange).
 _EXCHANGE: Signature = {"request": "{}"}
 
 
 def _or_in_exchange(*signatures: Signature) -> tuple[Signature, ...]:
-    inside = ({**_EXCHANGE, **{f"response.{path}": want for path, want in each.items()}} for each in signatures)
-    return (*({"request": "-", **each} for each in signatures), *inside)
+    inside = (
+        type(each)({**_EXCHANGE, **{f"response.{path}": want for path, want in each.items()}}) for each in signatures
+    )
+    return (*(type(each)({"request": "-", **each}) for each in signatures), *inside)
 
+
+def _unanswered(asked: str, model: str) -> Weak:
+    """A request to such a model without an answer."""
+    return Weak({**_EXCHANGE, "response": "-", asked: "*", "request.model": model, "request.modelId": "-"})
+
+
+_OBSERVATIONS = ("GENERATION", "SPAN", "EVENT", "EMBEDDING", "AGENT", "TOOL", "CHAIN", "RETRIEVER", "EVALUATOR",
+                 "GUARDRAIL")  # fmt: skip
 
 # In the order in which they are tried. Sources: the formats' own documentation and code, see each shape.
 SIGNATURES: dict[str, tuple[Signature, ...]] = {
     "tokenspread": ({"called_at": "?", "model": "?", "input_tokens": "?", "output_tokens": "?"},),
     # OTLP; the dialect is told span by span
-    "otel": ({"resourceSpans": "[]"}, {"resourceLogs": "[]"}),
-    "otel_metrics": ({"resourceMetrics": "[]"},),
+    "otel": ({"resourceSpans": "[]"}, {"resourceLogs": "[]"}, {"resourceMetrics": "[]"}),
     "phoenix": ({'"context.span_id"': "*"}, {"context.span_id": "*", "span_kind": "*", "attributes": "*"}),
     # gateways whose records hold a provider's response
     "litellm_slp": ({"litellm_call_id": "*", "hidden_params": "*", "startTime": "*"},),
@@ -58,10 +72,8 @@ SIGNATURES: dict[str, tuple[Signature, ...]] = {
     "langfuse": (
         {"usage_details": "*", "trace_id": "*", "provided_model_name": "*"},
         {"usageDetails": "*", "traceId": "*"},
-        {"trace_id": "*", "type": ("GENERATION", "SPAN", "EVENT", "EMBEDDING", "AGENT", "TOOL", "CHAIN", "RETRIEVER",
-                                   "EVALUATOR", "GUARDRAIL"), "project_id": "*"},
-        {"traceId": "*", "type": ("GENERATION", "SPAN", "EVENT", "EMBEDDING", "AGENT", "TOOL", "CHAIN", "RETRIEVER",
-                                  "EVALUATOR", "GUARDRAIL"), "startTime": "*"},
+        {"trace_id": "*", "type": _OBSERVATIONS, "project_id": "*"},
+        {"traceId": "*", "type": _OBSERVATIONS, "startTime": "*"},
     ),
     "helicone": ({"request_created_at": "*", "response_status": "?", "delay_ms": "?"},),
     "cloudflare_gateway": ({"tokens_in": "?", "tokens_out": "?", "cached": "*"},),
@@ -81,13 +93,17 @@ SIGNATURES: dict[str, tuple[Signature, ...]] = {
         {"timestamp": "*", "payload": "{}", "type": ("session_meta", "turn_context", "event_msg", "response_item",
                                                      "token_usage_record", "compacted")},
     ),
-    "codex_exec": ({"type": ("thread.started", "turn.started", "turn.completed", "turn.failed", "item.started",
-                             "item.updated", "item.completed")},),
+    "codex_exec": (
+        {"type": "thread.started", "thread_id": "*"},
+        {"type": "turn.completed", "usage": "{}"},
+        Weak({"type": ("turn.started", "turn.completed", "turn.failed", "item.started", "item.updated",
+                       "item.completed", "thread.started")}),
+    ),
     "gemini_cli": (
         {"sessionId": "*", "projectHash": "*"},
         {"type": "gemini", "id": "*", "timestamp": "*", "uuid": "-"},  # a user's line could be any chat's
-        {"$set": "{}"},
-        {"$rewindTo": "*"},
+        Weak({"$set": "{}"}),
+        Weak({"$rewindTo": "*"}),
     ),
     "gemini_cli_telemetry": ({'attributes."event.name"': "gemini_cli.*", "hrTime": "*"},),
     # providers' responses, bare or beside their request
@@ -95,30 +111,33 @@ SIGNATURES: dict[str, tuple[Signature, ...]] = {
     "openai_chat": (
         *_or_in_exchange(
             {"object": ("chat.completion", "chat.completion.chunk", "text_completion"), "id": "!gen-*"},
-            {"error.message": "*", "type": "-", "id": "-", "error.status": "-"},
+            Weak({"error.message": "*", "type": "-", "id": "-", "error.status": "-"}),
         ),
-        {**_EXCHANGE, "response": "-", "request.messages": "*", "request.model": "!claude*", "request.modelId": "-"},
+        _unanswered("request.messages", "!claude*"),
         {"prompt_filter_results": "[]", "id": ("",)},  # how a stream of Azure's begins
     ),
     "openai_responses": (
-        *_or_in_exchange({"object": "response"}, {"type": "response.*"}),  # an event holds a response, or tells of one
-        {**_EXCHANGE, "response": "-", "request.input": "*", "request.model": "!text-embedding*"},
+        # an event holds a response, or tells of one
+        *_or_in_exchange(
+            {"object": "response"}, {"type": "response.*", "response": "{}"}, Weak({"type": "response.*"}),
+        ),
+        _unanswered("request.input", "!text-embedding*"),
     ),
     "openai_embeddings": (
         *_or_in_exchange({"object": "list", "usage.prompt_tokens": "*"}),
-        {**_EXCHANGE, "response": "-", "request.input": "*", "request.model": "text-embedding*"},
+        _unanswered("request.input", "text-embedding*"),
     ),
     "anthropic_messages": (
         *_or_in_exchange(
             {"type": "message", "usage": "{}"},
-            {"type": "error", "error": "{}"},
+            Weak({"type": "error", "error": "{}"}),
         ),
-        {**_EXCHANGE, "response": "-", "request.messages": "*", "request.model": "claude*"},
+        _unanswered("request.messages", "claude*"),
     ),
     "anthropic_stream": (
         {"type": "message_start", "message": "{}"},
-        {"type": ("message_delta", "message_stop", "content_block_start", "content_block_delta",
-                  "content_block_stop", "ping")},
+        Weak({"type": ("message_delta", "message_stop", "content_block_start", "content_block_delta",
+                       "content_block_stop", "ping")}),
         # server-sent events
         {"data>type": ("message_start", "message_delta", "message_stop", "content_block_start", "content_block_delta",
                        "content_block_stop", "ping")},
@@ -126,9 +145,9 @@ SIGNATURES: dict[str, tuple[Signature, ...]] = {
     "gemini": (
         *_or_in_exchange(
             {"usageMetadata": "{}"}, {"usage_metadata": "{}"}, {"candidates": "[]"},
-            {"error.message": "*", "error.status": "*"},
+            Weak({"error.message": "*", "error.status": "*"}),
         ),
-        {**_EXCHANGE, "response": "-", "request.contents": "*", "request.model": "*"},
+        _unanswered("request.contents", "*"),
     ),
     "ollama": _or_in_exchange(
         {"done": "*", "model": "*", "created_at": "*"}, {"total_duration": "*", "prompt_eval_count": "*"},
@@ -136,7 +155,7 @@ SIGNATURES: dict[str, tuple[Signature, ...]] = {
     "bedrock_converse": (
         *_or_in_exchange({"usage.inputTokens": "*", "stopReason": "*"}),
         {**_EXCHANGE, "response.ResponseMetadata.RequestId": "*", "request.modelId": "*"},  # boto3's errors too
-        {**_EXCHANGE, "response": "-", "request.modelId": "*"},
+        Weak({**_EXCHANGE, "response": "-", "request.modelId": "*"}),
     ),
     "cohere": _or_in_exchange({"usage.billed_units": "{}"}, {"meta.billed_units": "{}"}),
 }  # fmt: skip
@@ -188,21 +207,22 @@ def _holds(path: str, want: Want) -> pl.Expr:
 
 def matcher(name: str) -> Callable[[dict[str, Any]], bool]:
     """Whether a record has one of the signatures of the shape `name`."""
-    return lambda record: any(keys <= record.keys() and _holds_all(record, wants) for keys, wants in _CHECKS[name])
+    return lambda record: any(keys <= record.keys() and _holds_all(record, wants) for keys, wants, _ in _CHECKS[name])
 
 
-def first_of(record: dict[str, Any], names: Collection[str]) -> str | None:
-    """The first shape of the table that has the record, of those in `names`."""
-    return next(
-        (name for name, wants in _candidates(tuple(record)) if name in names and _holds_all(record, wants)), None
-    )
+def first_of(record: dict[str, Any], names: Collection[str]) -> tuple[str, bool] | None:
+    """(the first shape of the table that has the record, of those in `names`; whether by a weak signature)."""
+    for name, wants, is_weak in _candidates(tuple(record)):
+        if name in names and _holds_all(record, wants):
+            return name, is_weak
+    return None
 
 
 @lru_cache(1000)
-def _candidates(keys: tuple[str, ...]) -> list[tuple[str, Wants]]:
+def _candidates(keys: tuple[str, ...]) -> list[tuple[str, Wants, bool]]:
     """The signatures, in order, that a record with these keys can have: most records lack the keys of most formats, and
     a log's records have few sets of keys."""
-    return [(name, wants) for name, checks in _CHECKS.items() for own, wants in checks if own <= set(keys)]
+    return [(name, *rest) for name, checks in _CHECKS.items() for own, *rest in checks if own <= set(keys)]
 
 
 def _holds_all(record: dict[str, Any], wants: Wants) -> bool:
@@ -214,21 +234,7 @@ def _keys(signature: Signature) -> frozenset[str]:
     return frozenset(steps(path)[0][1] for path, want in signature.items() if want != "-" and want[0] != "!")
 
 
-_CHECKS = {name: [(_keys(each), tuple(each.items())) for each in several] for name, several in SIGNATURES.items()}
-
-
-def described(name: str) -> list[str]:
-    """What the records of a shape have, in words; one text for each of its signatures. None for a user's mapping."""
-    return [
-        ", ".join(f"{path} {_in_words(want)}" for path, want in each.items() if want != "-")
-        for each in SIGNATURES.get(name, ())
-    ]
-
-
-def _in_words(want: Want) -> str:
-    if isinstance(want, tuple):
-        return f"is {want[0]}, ..." if len(want) > 3 else f"is {' or '.join(want)}"
-    known = {"*": "is there", "?": "is there", "{}": "is an object", "[]": "is a list", "": "is empty"}
-    if want in known or not want.endswith("*"):
-        return known.get(want, f"is {want}")
-    return f"does not begin with {want[1:-1]}" if want[0] == "!" else f"begins with {want[:-1]}"
+_CHECKS = {
+    name: [(_keys(each), tuple(each.items()), isinstance(each, Weak)) for each in several]
+    for name, several in SIGNATURES.items()
+}

@@ -16,7 +16,7 @@ import polars as pl
 
 from transforms.shapes import decoding
 from transforms.shapes.fields import COUNT, Kind, as_count, known_sum, text
-from transforms.shapes.guards import NO_LIFETIME
+from transforms.shapes.guards import NO_LIFETIME, SPLIT_EXCEEDS, without_lifetime
 from transforms.shapes.paths import as_text, find, loads
 
 COUNTS = (
@@ -79,7 +79,7 @@ def columns(usage: str) -> dict[str, pl.Expr]:
     count = {name: pl.col(f"{usage}.{name}") for name in (*COUNTS, *OTHER_COUNTS)}
     written, short, long = (count[name] for name in COUNTS[3:])
     split = known_sum(short, long)
-    other = pl.coalesce(written - split, written).clip(0)
+    other, _ = without_lifetime(written, split)
     cached = pl.sum_horizontal(count["cache_read_input_tokens"], split, other)  # what is absent adds nothing, see above
     return {
         "input_tokens": count["input_tokens"] + cached,
@@ -102,7 +102,8 @@ def columns(usage: str) -> dict[str, pl.Expr]:
 def guards(usage: str) -> dict[str, pl.Expr]:
     """What may be wrong with the counts of a usage object."""
     written, short, long = (pl.col(f"{usage}.{name}") for name in COUNTS[3:])
-    return {NO_LIFETIME: written > pl.sum_horizontal(short, long)}
+    _, exceeds = without_lifetime(written, known_sum(short, long))
+    return {NO_LIFETIME: written > pl.sum_horizontal(short, long), SPLIT_EXCEEDS: exceeds}
 
 
 def part_id(own_id: pl.Expr, model: str) -> pl.Expr:

@@ -15,6 +15,7 @@ Source: Amazon Bedrock API reference (TokenUsage, CacheDetail) and user guide (i
 import polars as pl
 
 from transforms.shapes.fields import known_sum
+from transforms.shapes.guards import NO_LIFETIME, SPLIT_EXCEEDS, without_lifetime
 
 TIERS = ("serviceTier.type", "performanceConfig.latency")
 
@@ -36,16 +37,18 @@ def tier(service_tier: pl.Expr, latency: pl.Expr) -> pl.Expr:
 def input_columns(
     uncached: pl.Expr, read: pl.Expr, written: pl.Expr, short: pl.Expr, long: pl.Expr
 ) -> dict[str, pl.Expr]:
-    """The call columns of input: cached tokens come on top of `uncached`; `short` and `long` are parts of `written`.
-
-    A split that exceeds what it splits is of something else: then the lifetime is unknown.
-    """
+    """The call columns of input: cached tokens come on top of `uncached`; `short` and `long` are parts of `written`."""
     split = known_sum(short, long)
-    fits = (split <= written).fill_null(True)
+    other, _ = without_lifetime(written, split)
     return {
-        "input_tokens": uncached + pl.sum_horizontal(read, pl.coalesce(written, split)),  # absent: nothing was cached
+        "input_tokens": uncached + pl.sum_horizontal(read, split, other),  # absent: nothing was cached
         "cache_read_tokens": read,
-        "cache_write_5m_tokens": pl.when(fits).then(short),
-        "cache_write_1h_tokens": pl.when(fits).then(long),
-        "cache_write_other_tokens": pl.when(fits).then(pl.coalesce(written - split, written)).otherwise(written),
+        "cache_write_5m_tokens": short,
+        "cache_write_1h_tokens": long,
+        "cache_write_other_tokens": other,
     }
+
+
+def guards(written: pl.Expr, short: pl.Expr, long: pl.Expr) -> dict[str, pl.Expr]:
+    other, exceeds = without_lifetime(written, known_sum(short, long))
+    return {NO_LIFETIME: other > 0, SPLIT_EXCEEDS: exceeds}

@@ -4,9 +4,10 @@ By design the keys are disjoint buckets, whose sum is `total`. Many integrations
 tokens (or an output that includes reasoning) beside keys for these, so what is right is decided row by row:
 
 - cached tokens that exceed the input are not in it;
-- else `total` tells: it is the sum of all keys, or the sum with the parts of the input, of the output or of both left
-  out. An app's total is kept; where it gave none, Langfuse has summed up all keys, which proves less than it seems to;
-- else the design holds, but it is a guess where there are cached tokens: AMBIGUOUS.
+- else `total` tells, where it is the sum with the parts of the input, of the output or of both left out: an app's;
+- else the design holds, but it is a guess where there are cached tokens (AMBIGUOUS), or reasoning that does not exceed
+  the output (AMBIGUOUS_OUTPUT): a total that is the sum of all keys proves nothing, as Langfuse writes it itself where
+  the app gave none, whatever the keys are to each other.
 
 A Claude model's reads under OpenAI's name (`input_cached_tokens`) come through an adapter, and adapters count its input
 with the cache in it, though Langfuse's sum adds both: the input is left as told, AMBIGUOUS too.
@@ -22,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from transforms.shapes.fields import COUNT, Kind, as_count, known_sum
-from transforms.shapes.guards import AMBIGUOUS, TOTAL_DIFFERS
+from transforms.shapes.guards import AMBIGUOUS, AMBIGUOUS_OUTPUT, TOTAL_DIFFERS
 from transforms.shapes.paths import as_text, loads
 
 _OPENAI_READ = "input_cached_tokens"
@@ -128,15 +129,18 @@ def decided(read: pl.DataFrame, model: str) -> pl.DataFrame:
         neither=total == bare,
         proven=_col("input").is_null() | (pl.col("cached") > _col("input")),
         renamed=pl.col("is_renamed_read") & pl.col(model).str.contains("(?i)claude"),
+        within=(_col("reasoning") > 0) & (_col("reasoning") <= _col("output")),
     )
     read = read.with_columns(found.select(pl.all().fill_null(False)))
     is_sum, leaves_out = pl.col("both") | pl.col("input_only"), pl.col("output_only") | pl.col("neither")
     inclusive = pl.when(is_sum).then("renamed").otherwise(leaves_out | pl.col("renamed"))
-    is_guess = ~pl.col("proven") & (pl.col("cached") > 0) & pl.when(is_sum).then("renamed").otherwise(~leaves_out)
+    is_design = pl.col("both") | ~(is_sum | leaves_out)  # what no app's total has told otherwise
+    is_guess = is_design | (pl.col("renamed") & is_sum)
     return read.with_columns(
         is_input_whole=inclusive & ~pl.col("proven"),
         is_output_whole=(pl.col("input_only") | pl.col("neither")) & ~pl.col("both"),
-        is_ambiguous=is_guess,
+        is_ambiguous=is_guess & ~pl.col("proven") & (pl.col("cached") > 0),
+        is_output_ambiguous=is_design & pl.col("within"),
         is_total_off=~(is_sum | leaves_out) & total.is_not_null(),
     )
 
@@ -179,4 +183,8 @@ def columns() -> dict[str, pl.Expr]:
     }
 
 
-GUARDS = {AMBIGUOUS: pl.col("is_ambiguous"), TOTAL_DIFFERS: pl.col("is_total_off")}
+GUARDS = {
+    AMBIGUOUS: pl.col("is_ambiguous"),
+    AMBIGUOUS_OUTPUT: pl.col("is_output_ambiguous"),
+    TOTAL_DIFFERS: pl.col("is_total_off"),
+}

@@ -1,10 +1,10 @@
 """What LiteLLM's two logs, the logging payload of its callbacks and its spend table, have in common.
 
-`prompt_tokens` includes cache reads and writes. `usage_object` repeats each cache count under up to three names: the
-first one that is there is taken, never their sum. A cache hit replays the counts of the call that filled the cache.
-`model` may carry LiteLLM's provider prefix. Tags "feature:...", "customer:...", "user:...", "action:..." and
-"environment:..." say whom a call was for; else the first plain tag is its feature ("User-Agent: ..." tags are LiteLLM's
-own). Source: payloads and rows written by LiteLLM 1.106.
+`prompt_tokens` includes cache reads and writes; older versions left some out of Anthropic's. `usage_object` repeats
+each cache count under up to three names: the first one that is there is taken, never their sum. A cache hit replays
+the counts of the call that filled the cache. `model` may carry LiteLLM's provider prefix. Tags "feature:...",
+"customer:...", "user:...", "action:..." and "environment:..." say whom a call was for; else the first plain tag is its
+feature ("User-Agent: ..." tags are LiteLLM's own). Source: payloads and rows written by LiteLLM 1.106.
 
 A failure's counts are zeros or LiteLLM's own estimate of the prompt, not usage: they are unknown. It was refused where
 its code is an HTTP error, of the provider or of the proxy, which then asked none. LiteLLM writes 408 and 504 for
@@ -19,6 +19,7 @@ import polars as pl
 
 from transforms.schemas import ATTRIBUTES
 from transforms.shapes.fields import BOOLEAN_OR_NONSENSE, CODE, COUNT, USD, Kind, is_refusal, known_sum, text
+from transforms.shapes.guards import CACHE_OUTSIDE, SPLIT_EXCEEDS, with_cache_outside, without_lifetime
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.paths import loads
 from transforms.shapes.providers import provider_id
@@ -32,6 +33,7 @@ FIELDS = (
     "model_group",
     "prompt_tokens",
     "completion_tokens",
+    "total_tokens",
     "status",
     "cache_hit",
     "request_tags",
@@ -84,7 +86,7 @@ def error_fields(error: str) -> tuple[str, ...]:
 
 def kinds(metadata: str, error: str, cost: str) -> dict[str, Kind]:
     instants = dict.fromkeys(("startTime", "endTime"), INSTANT_KINDS["any"])
-    counts = dict.fromkeys(("prompt_tokens", "completion_tokens"), COUNT)
+    counts = dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), COUNT)
     usage = {f"{metadata}usage_object.{path}": COUNT for path in _COUNTS}
     codes = {f"{error}error_code": CODE}
     return {**counts, **usage, **instants, **codes, cost: USD, "cache_hit": BOOLEAN_OR_NONSENSE}
@@ -134,10 +136,8 @@ def columns(metadata: str, error: str, identity: str, cost: str, *, no_cost: pl.
     """Call columns; `error` is the path of its error information, `no_cost` is true where a cost of 0 means that
     LiteLLM knew no price."""
     is_hit, is_error = pl.col("cache_hit").fill_null(False), pl.col("status").eq_missing(pl.lit("failure"))
-    usage = {path: pl.when(~is_error).then(pl.col(f"{metadata}usage_object.{path}")) for path in _COUNTS}
+    usage = _usage(metadata)
     status = pl.when(is_hit).then(pl.lit("cache_hit")).when(is_error).then(_failure(error))
-    written = pl.coalesce(usage[path] for path in _WRITTEN)
-    split = known_sum(usage[_SHORT], usage[_LONG])
     # an answered call with no tokens at all and no usage object: LiteLLM's zeros stand for "not told"
     no_tokens = (pl.col("prompt_tokens") == 0) & (pl.col("completion_tokens") == 0)
     told = ~is_error & (usage["prompt_tokens"].is_not_null() | ~no_tokens.fill_null(False))
@@ -154,15 +154,36 @@ def columns(metadata: str, error: str, identity: str, cost: str, *, no_cost: pl.
         "is_batch": pl.col(identity).str.ends_with("_batch_cost"),
         "latency_seconds": (pl.col("endTime") - pl.col("startTime")).dt.total_seconds(fractional=True).round(6),
         "recorded_cost_pico": pl.when(is_hit | is_error | ~no_cost | (pl.col(cost) != 0)).then(pl.col(cost)),
-        "input_tokens": pl.when(told).then(pl.col("prompt_tokens")),
-        "cache_read_tokens": pl.coalesce(usage[path] for path in _READ),
-        "cache_write_5m_tokens": usage[_SHORT],
-        "cache_write_1h_tokens": usage[_LONG],
-        "cache_write_other_tokens": pl.coalesce(written - split, written).clip(0),
+        **_input(metadata, told)[0],
         "output_tokens": pl.when(told).then(pl.col("completion_tokens")),
         **{name: usage[path] for name, path in _OTHERS.items()},
         **_attributes(metadata),
     }
+
+
+def guards(metadata: str) -> dict[str, pl.Expr]:
+    """What may be wrong with the counts."""
+    return _input(metadata, pl.lit(True))[1]
+
+
+def _usage(metadata: str) -> dict[str, pl.Expr]:
+    is_error = pl.col("status").eq_missing(pl.lit("failure"))
+    return {path: pl.when(~is_error).then(pl.col(f"{metadata}usage_object.{path}")) for path in _COUNTS}
+
+
+def _input(metadata: str, told: pl.Expr) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """The call columns of input, and what is found wrong with them."""
+    usage, output, total = _usage(metadata), pl.col("completion_tokens"), pl.col("total_tokens")
+    read, split = pl.coalesce(usage[path] for path in _READ), known_sum(usage[_SHORT], usage[_LONG])
+    other, exceeds = without_lifetime(pl.coalesce(usage[path] for path in _WRITTEN), split)
+    counted, is_outside = with_cache_outside(pl.col("prompt_tokens"), read, split, other, output=output, total=total)
+    return {
+        "input_tokens": pl.when(told).then(counted),
+        "cache_read_tokens": read,
+        "cache_write_5m_tokens": usage[_SHORT],
+        "cache_write_1h_tokens": usage[_LONG],
+        "cache_write_other_tokens": other,
+    }, {CACHE_OUTSIDE: is_outside, SPLIT_EXCEEDS: exceeds}
 
 
 def _failure(error: str) -> pl.Expr:

@@ -81,7 +81,8 @@ def _chat_input(usage: str) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
     reads = ("prompt_tokens_details.cached_tokens", "cached_tokens", "prompt_cache_hit_tokens")
     reading = pl.coalesce(f"{usage}.{name}" for name in reads)
     writing = pl.col(f"{usage}.prompt_tokens_details.cache_write_tokens")
-    counted, is_outside = with_cache_outside(pl.col(f"{usage}.prompt_tokens"), reading, writing)
+    prompt, output, total = (pl.col(f"{usage}.{name}") for name in CHAT[:3])
+    counted, is_outside = with_cache_outside(prompt, reading, writing, output=output, total=total)
     return counted, reading, writing, is_outside
 
 
@@ -95,11 +96,11 @@ def _chat_output(usage: str) -> pl.Expr:
 
 def responses_columns(usage: str = "usage") -> dict[str, pl.Expr]:
     """The call columns that a Responses usage tells."""
-    details = f"{usage}.input_tokens_details"
+    counted, reading, writing, _ = _responses_input(usage)
     return {
-        "input_tokens": pl.col(f"{usage}.input_tokens"),
-        "cache_read_tokens": pl.col(f"{details}.cached_tokens"),
-        "cache_write_other_tokens": pl.col(f"{details}.cache_write_tokens"),
+        "input_tokens": counted,
+        "cache_read_tokens": reading,
+        "cache_write_other_tokens": writing,
         "output_tokens": pl.col(f"{usage}.output_tokens"),
         "reasoning_tokens": pl.col(f"{usage}.output_tokens_details.reasoning_tokens"),
     }
@@ -107,7 +108,21 @@ def responses_columns(usage: str = "usage") -> dict[str, pl.Expr]:
 
 def responses_checks(usage: str = "usage") -> dict[str, Any]:
     """What `to_calls` is to find wrong with them."""
-    return {"total": pl.col(f"{usage}.total_tokens")}
+    *_, is_outside = _responses_input(usage)
+    return {"total": pl.when(~is_outside).then(f"{usage}.total_tokens"), "guards": {CACHE_OUTSIDE: is_outside}}
+
+
+def either_checks(usage: str = "usage") -> dict[str, Any]:
+    """The same of a usage that may be of either form."""
+    is_outside = _chat_input(usage)[-1] | _responses_input(usage)[-1]
+    return {"total": pl.when(~is_outside).then(f"{usage}.total_tokens"), "guards": {CACHE_OUTSIDE: is_outside}}
+
+
+def _responses_input(usage: str) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """(all input, cache reads, cache writes, whether the input had to be mended)"""
+    told, output, total, reading, writing = (pl.col(f"{usage}.{name}") for name in RESPONSES[:5])
+    counted, is_outside = with_cache_outside(told, reading, writing, output=output, total=total)
+    return counted, reading, writing, is_outside
 
 
 def with_tool_counts(lines: pl.DataFrame, output: str) -> pl.DataFrame:

@@ -1,9 +1,10 @@
 """OTLP JSON, as the OpenTelemetry Collector and SDKs write it to files: one row for each span or log record.
 
 A line is one export request: `{"resourceSpans": [{"resource": ..., "scopeSpans": [{"scope": ..., "spans": [...]}]}]}`,
-or the same of `resourceLogs`, `scopeLogs`, `logRecords`. An attribute is `{"key": ..., "value": {"intValue": "5"}}`;
-64-bit integers and instants (nanoseconds) are texts, some writers' are numbers: all become text here. Of the attributes
-only the wanted ones become columns: prompts and answers make up most of a trace.
+or the same of `resourceLogs`, `scopeLogs`, `logRecords`. Of `resourceMetrics` it is only seen that they are there.
+An attribute is `{"key": ..., "value": {"intValue": "5"}}`; 64-bit integers and instants (nanoseconds) are texts, some
+writers' are numbers: all become text here. Of the attributes only the wanted ones become columns: prompts and answers
+make up most of a trace.
 
 polars decodes whole columns; a line that it refuses takes the way of `paths.loads`, and where that finds something else
 than spans or records too, the line is unreadable. Source: OTLP specification, JSON Protobuf encoding.
@@ -16,7 +17,8 @@ import polars as pl
 from transforms.shapes.decoding import decoded
 from transforms.shapes.paths import steps
 
-FIELDS = ("resourceSpans", "resourceLogs")
+_METRICS = "resourceMetrics"
+FIELDS = ("resourceSpans", "resourceLogs", _METRICS)
 OWN = (  # columns of every row, beside those that are asked for
     "signal", "scope", "traceId", "spanId", "parentSpanId", "name", "kind", "startTimeUnixNano", "endTimeUnixNano",
     "status",
@@ -70,7 +72,8 @@ def opened(
     """One row for each record of `lines`, in order, with OWN, a column for each of `keys`, which is the first of its
     attributes that has a value, and "resource:<name>" for each of `shared`, which is the same of the resource.
 
-    A line without a record stays one row, without a `signal`; `is_unreadable` is true for one that is no OTLP.
+    A line without a record stays one row, without a `signal`; `is_unreadable` is true for one that is no OTLP,
+    `is_metrics` for one of metrics.
     """
     numbered = lines.with_row_index("$line")
     found, bad = [], []
@@ -83,6 +86,7 @@ def opened(
     opened = pl.concat(found)
     none = numbered.filter(~pl.col("$line").is_in(opened["$line"].implode())).select("$line")
     opened = pl.concat([opened, none], how="diagonal").sort("$line", "$signal", "$record", maintain_order=True)
+    lines = lines.with_columns(is_metrics=pl.col(_METRICS).is_not_null())
     around = lines.drop(FIELDS, strict=False)[opened["$line"]]
     return pl.concat(
         [

@@ -87,8 +87,7 @@ def _usage() -> dict[str, pl.Expr]:
 
 
 def _total() -> pl.Expr:
-    of_response = pl.when(_IS_RESPONSE).then("usage.total_tokens")
-    return pl.coalesce(of_response, pl.when(~_IS_MESSAGE).then(openai_usage.chat_checks()["total"]))
+    return pl.when(~_IS_MESSAGE).then(openai_usage.either_checks()["total"])
 
 
 def _status(answered: pl.Expr) -> pl.Expr:
@@ -139,7 +138,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         columns,
         other=~is_body & ~pl.any_horizontal(*urls),
         reasons={"category is not GatewayLogs": pl.col("category").ne_missing(pl.lit("GatewayLogs"))},
-        guards=anthropic_usage.guards("usage") | openai_usage.chat_checks()["guards"],
+        guards=anthropic_usage.guards("usage") | openai_usage.either_checks()["guards"],
         total=_total(),
     )
 

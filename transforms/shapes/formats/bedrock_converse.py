@@ -13,7 +13,7 @@ import polars as pl
 from transforms.shapes.dialects import bedrock, exchange, labels
 from transforms.shapes.dialects.flat_lists import counted
 from transforms.shapes.fields import COUNT, MILLISECONDS, Kind, text, to_calls, typed
-from transforms.shapes.guards import AMBIGUOUS, NO_LIFETIME
+from transforms.shapes.guards import AMBIGUOUS
 from transforms.shapes.instants import INSTANT_KINDS, strptime_kind
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import matcher
@@ -69,7 +69,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     }
     cached = pl.sum_horizontal(read, written)
     counted_twice = bedrock.is_openai(model_id) & (cached > 0) & (pl.col("usage.inputTokens") >= cached)
-    guards = {AMBIGUOUS: counted_twice, NO_LIFETIME: columns["cache_write_other_tokens"] > 0}
+    guards = {AMBIGUOUS: counted_twice, **bedrock.guards(written, *map(pl.col, _LIVES))}
     nothing = ~answered & model_id.is_null() & text("error", "response.error").is_null()
     return to_calls(
         typed(lines, _KINDS),

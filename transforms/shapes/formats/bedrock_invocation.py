@@ -18,7 +18,7 @@ import polars as pl
 from transforms.shapes.dialects import bedrock, labels
 from transforms.shapes.dialects.flat_lists import counted, number
 from transforms.shapes.fields import COUNT, MILLISECONDS, text, to_calls, typed
-from transforms.shapes.guards import AMBIGUOUS, NO_LIFETIME
+from transforms.shapes.guards import AMBIGUOUS
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import matcher
@@ -132,7 +132,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "output_tokens": output,
         "user_id": pl.coalesce(named["user_id"], person),
     }
-    guards = {AMBIGUOUS: is_inclusive, NO_LIFETIME: columns["cache_write_other_tokens"] > 0}
+    guards = {AMBIGUOUS: is_inclusive, **bedrock.guards(written, pl.col("short"), pl.col("long"))}
     # the total of OpenAI's streams, and that of older responses, leaves cached tokens out or has them twice
     total = pl.when(~is_inclusive & (pl.col("total") != counted_in + output)).then(pl.col("total"))
     return to_calls(lines, "bedrock_invocation", columns, guards=guards, total=total)

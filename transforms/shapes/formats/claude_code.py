@@ -21,22 +21,24 @@ _FIELDS = (
     "timestamp",
     "sessionId",
     "cwd",
+    "requestId",
     "isApiErrorMessage",
     "costUSD",
     "message.id",
     "message.model",
     _USAGE,
 )
+_WITHOUT_SESSION = ("summary", "file-history-snapshot")
 _KINDS = {"timestamp": INSTANT_KINDS["any"], "costUSD": USD, **anthropic_usage.kinds(_USAGE)}
 
 
 def calls(lines: pl.DataFrame) -> pl.DataFrame:
     lines = anthropic_usage.decoded(lines, _USAGE)
     told = pl.col(f"{_USAGE}.input_tokens").is_not_null() | pl.col(f"{_USAGE}.output_tokens").is_not_null()
-    told_by_model = told & (pl.col("type") == "assistant") & (pl.col("message.model") != "<synthetic>")
-    is_call = told_by_model.fill_null(False) & pl.col("isApiErrorMessage").ne_missing("true")
+    is_answer = (pl.col("type") == "assistant").fill_null(False) & pl.col("message.model").ne_missing("<synthetic>")
+    is_call = told & is_answer & pl.col("isApiErrorMessage").ne_missing("true")
     lines = anthropic_usage.opened(lines.with_columns(is_call=is_call), _USAGE, "message.model")
-    own_id = text("message.id")
+    own_id = text("message.id", "requestId")  # either is the same on all lines of a response
     columns = {
         **anthropic_usage.columns(_USAGE),
         "part": pl.col("part"),
@@ -51,8 +53,9 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     }
     guards = anthropic_usage.guards(_USAGE)
     reasons = {f"{_USAGE} is no object of counts": pl.col("is_usage_odd")}
-    other = ~pl.col("is_call") & ~pl.col("is_usage_odd")
-    return to_calls(typed(lines, _KINDS), "claude_code", columns, other=other, reasons=reasons, guards=guards)
+    strange = text("sessionId").is_null() & ~pl.col("type").is_in(_WITHOUT_SESSION).fill_null(False)
+    kinds = {"other": ~pl.col("is_call") & ~pl.col("is_usage_odd"), "strange": strange}
+    return to_calls(typed(lines, _KINDS), "claude_code", columns, **kinds, reasons=reasons, guards=guards)
 
 
 CLAUDE_CODE = Shape("claude_code", _FIELDS, matcher("claude_code"), calls)

@@ -139,7 +139,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "feature": pl.col("cwd").str.extract(r"([^/\\]+)[/\\]*$"),
     }
     return to_calls(read.with_columns(is_call=_is_call()), "codex", columns, other=~pl.col("is_call"),
-                    total=usage[codex_usage.TOTAL])  # fmt: skip
+                    strange=pl.col("type").is_null(), total=usage[codex_usage.TOTAL])  # fmt: skip
 
 
 CODEX = Shape("codex", _FIELDS, matcher("codex"), calls, frame="history")

@@ -36,7 +36,9 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "action_id": pl.col("thread"),
     }
     other = ~(is_call.fill_null(False) | is_failure)
-    return to_calls(read, "codex_exec", columns, other=other, total=usage[codex_usage.TOTAL])
+    return to_calls(
+        read, "codex_exec", columns, other=other, strange=pl.col("type").is_null(), total=usage[codex_usage.TOTAL]
+    )
 
 
 CODEX_EXEC = Shape("codex_exec", _FIELDS, matcher("codex_exec"), calls, frame="history")

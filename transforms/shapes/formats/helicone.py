@@ -95,7 +95,9 @@ def _counts() -> tuple[dict[str, pl.Expr], pl.Expr]:
     """The columns of counts, and whether an input that should include cached tokens had to be mended."""
     prompt, exclusive = pl.col("prompt_tokens"), _leaves_cache_out()
     cached = pl.col("prompt_cache_read_tokens"), pl.col("prompt_cache_write_tokens")
-    mended, is_outside = with_cache_outside(prompt, *cached)
+    mended, is_outside = with_cache_outside(
+        prompt, *cached, output=pl.col("completion_tokens"), total=pl.col("total_tokens")
+    )
     return {
         "input_tokens": pl.when(exclusive).then(prompt + pl.sum_horizontal(*cached)).otherwise(mended),
         "cache_read_tokens": cached[0],

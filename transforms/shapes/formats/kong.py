@@ -193,7 +193,9 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     read = typed(_opened(lines), _KINDS).with_columns(fault=pl.coalesce("$fault", "fault"))
     other = pl.col("$block").is_null() & pl.col("$fault").is_null()
     total = pl.when((pl.col("usage.total_tokens") > 0) & ~is_outside).then("usage.total_tokens")
-    return to_calls(read, "kong", columns, other=other, guards=guards, total=total)
+    return to_calls(
+        read, "kong", columns, other=other, strange=pl.col("started_at").is_null(), guards=guards, total=total
+    )
 
 
 KONG = Shape("kong", _FIELDS, matcher("kong"), calls)

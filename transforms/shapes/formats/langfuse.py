@@ -67,7 +67,14 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "recorded_cost_pico": pl.col("total_cost"),
         **_attributes(),
     }
-    return to_calls(read, "langfuse", columns, other=~pl.col("is_call"), guards=langfuse_usage.GUARDS)
+    return to_calls(
+        read,
+        "langfuse",
+        columns,
+        other=~pl.col("is_call"),
+        strange=pl.col("start_time").is_null(),
+        guards=langfuse_usage.GUARDS,
+    )
 
 
 def _is_call() -> pl.Expr:

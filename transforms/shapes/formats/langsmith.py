@@ -16,7 +16,7 @@ import polars as pl
 from transforms.schemas import ATTRIBUTES
 from transforms.shapes.dialects import span_trees
 from transforms.shapes.fields import COUNT, USD, known_sum, text, to_calls, typed
-from transforms.shapes.guards import CACHE_OUTSIDE, with_cache_outside
+from transforms.shapes.guards import CACHE_OUTSIDE, SPLIT_EXCEEDS, with_cache_outside, without_lifetime
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.providers import provider_id
 from transforms.shapes.shape import Shape
@@ -66,7 +66,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     has_usage = (text("prompt_tokens").fill_null("0") != "0") | (text("completion_tokens").fill_null("0") != "0")
     wraps = span_trees.is_wrapper(lines, "id", "parent_run_id", of_a_model, has_usage)
     lines = lines.with_columns(is_call=of_a_model & ~wraps, first_name=_first_name(lines))
-    counts, is_outside = _counts()
+    counts, found = _counts()
     failed = text("error").is_not_null() | pl.col("status").is_in(["error", "pending"]).fill_null(False)
     columns = {
         **counts,
@@ -83,27 +83,37 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "feature": text(f"{_METADATA}feature", "first_name"),
     }
     told, ours = pl.col("total_tokens"), pl.col("prompt_tokens") + pl.col("completion_tokens")
-    guards, total = {CACHE_OUTSIDE: is_outside}, pl.when(told != ours).then(told)
-    read = typed(lines, _KINDS)
-    return to_calls(read, "langsmith", columns, other=~pl.col("is_call"), guards=guards, total=total)
+    read, total = typed(lines, _KINDS), pl.when(told != ours).then(told)
+    return to_calls(
+        read,
+        "langsmith",
+        columns,
+        other=~pl.col("is_call"),
+        strange=pl.col("run_type").is_null(),
+        guards=found,
+        total=total,
+    )
 
 
-def _counts() -> tuple[dict[str, pl.Expr], pl.Expr]:
-    """The columns of counts, and whether the input had to be mended."""
+def _counts() -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """The columns of counts, and what is found wrong with them."""
     read, split = pl.coalesce(_READ), known_sum(pl.col(_SHORT), pl.col(_LONG))
-    other = pl.coalesce(pl.col(_WRITTEN) - split, pl.col(_WRITTEN)).clip(0)
-    input_tokens, is_outside = with_cache_outside(pl.col("prompt_tokens"), read, split, other)
+    other, exceeds = without_lifetime(pl.col(_WRITTEN), split)
+    output, total = pl.col("completion_tokens"), pl.col("total_tokens")
+    input_tokens, is_outside = with_cache_outside(
+        pl.col("prompt_tokens"), read, split, other, output=output, total=total
+    )
     return {
         "input_tokens": input_tokens,
         "cache_read_tokens": read,
         "cache_write_5m_tokens": pl.col(_SHORT),
         "cache_write_1h_tokens": pl.col(_LONG),
         "cache_write_other_tokens": other,
-        "output_tokens": pl.col("completion_tokens"),
+        "output_tokens": output,
         "reasoning_tokens": pl.coalesce(_REASONING),
         "input_audio_tokens": pl.col(f"{_IN}audio"),
         "output_audio_tokens": pl.col(f"{_OUT}audio"),
-    }, is_outside
+    }, {CACHE_OUTSIDE: is_outside, SPLIT_EXCEEDS: exceeds & (pl.col(_WRITTEN) > 0)}
 
 
 def _first_name(lines: pl.DataFrame) -> pl.Series:

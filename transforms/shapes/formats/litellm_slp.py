@@ -45,7 +45,8 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "user_id": pl.coalesce(columns["user_id"], text("model_parameters.user")),
         "action_id": pl.coalesce(columns["action_id"], text("trace_id")),
     }
-    return to_calls(typed(lines, litellm.kinds("metadata.", _ERROR, "response_cost")), "litellm_slp", columns)
+    read = typed(lines, litellm.kinds("metadata.", _ERROR, "response_cost"))
+    return to_calls(read, "litellm_slp", columns, guards=litellm.guards("metadata."))
 
 
 LITELLM_SLP = Shape("litellm_slp", _FIELDS, matcher("litellm_slp"), calls)

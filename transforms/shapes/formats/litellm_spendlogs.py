@@ -33,7 +33,8 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "response_id": text("response_id"),
         "user_id": pl.coalesce(columns["user_id"], text("user")),
     }
-    return to_calls(typed(lines, litellm.kinds("metadata>", _ERROR, "spend")), "litellm_spendlogs", columns)
+    read = typed(lines, litellm.kinds("metadata>", _ERROR, "spend"))
+    return to_calls(read, "litellm_spendlogs", columns, guards=litellm.guards("metadata>"))
 
 
 LITELLM_SPENDLOGS = Shape("litellm_spendlogs", _FIELDS, matcher("litellm_spendlogs"), calls)

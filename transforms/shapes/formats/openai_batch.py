@@ -78,7 +78,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     columns["user_id"] = pl.coalesce(columns["user_id"], text(f"{_BODY}.safety_identifier", f"{_BODY}.user"))
     columns["action_id"] = pl.coalesce(columns["action_id"], text(f"{_BODY}.conversation>id"))
     reasons = {"not a line of a batch": text("custom_id").is_null()}
-    checks = openai_usage.chat_checks(_USAGE)
+    checks = openai_usage.either_checks(_USAGE)
     return to_calls(typed(lines, _KINDS), "openai_batch", columns, reasons=reasons, **checks)
 
 

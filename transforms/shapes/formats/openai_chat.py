@@ -31,6 +31,7 @@ _BODY = (
     "created",
     "model",
     "service_tier",
+    "system_fingerprint",
     *openai_usage.fields("usage", openai_usage.CHAT),
     _TICKS,
     "x_groq",
@@ -42,6 +43,7 @@ _KINDS = {
     **openai_usage.kinds("usage", openai_usage.CHAT),
     _TICKS: TICKS,
 }
+_OF_OLLAMA = pl.col("system_fingerprint") == "fp_ollama"
 _OWN_FIELDS = {"prompt_filter_results": "azure", "x_groq": "groq", _TICKS: "x-ai"}
 _WEAK_FIELDS = {"usage.prompt_cache_hit_tokens": "deepseek"}  # hosts of its models copy it
 
@@ -56,7 +58,7 @@ def _provider(lines: pl.DataFrame) -> pl.Expr:
             for fields in (_OWN_FIELDS, _WEAK_FIELDS)
         )
     )
-    return pl.coalesce(*own, by_model, *weak)
+    return pl.coalesce(pl.when(_OF_OLLAMA).then(pl.lit("ollama")), *own, by_model, *weak)
 
 
 def _with_usage_of_groq(lines: pl.DataFrame) -> pl.DataFrame:
@@ -86,7 +88,8 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     columns = exchange.columns() | {
         "provider": _provider(lines),
         "model": text("model"),
-        "response_id": text("id"),
+        # Ollama numbers its answers from 0 to 998, at random
+        "response_id": pl.when(_OF_OLLAMA).then(text("id") + ":" + pl.col("created")).otherwise(text("id")),
         "called_at": pl.col("time"),
         "status": exchange.status(answered),
         "service_tier": text("service_tier"),

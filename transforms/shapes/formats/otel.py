@@ -10,6 +10,9 @@ all others are "other". Counts, by dialect:
   output leaves out thoughts, its input leaves out what tools put into the prompt.
 - A span without usage (a stream whose client asked for none) is a call of unknown usage.
 
+A collector may write metrics into the same file. They are sums and histograms of tokens over many calls, tell of no
+single one, and repeat what spans and events tell: never a source.
+
 Identity: the provider's response id. Claude Code: the id of the HTTP request. Gemini CLI: session, prompt and time. A
 span that tells none is known by its trace and span id: a span id is unique within its trace only.
 
@@ -29,12 +32,13 @@ import polars as pl
 from transforms.shapes.dialects import otel_dialects, otel_trees, otlp
 from transforms.shapes.dialects.otel_attributes import COUNTS, DETAILS, INHERITED, KEYS
 from transforms.shapes.fields import CODE, COUNT, MILLISECONDS, USD, is_refusal, known_sum, text, to_calls, typed
-from transforms.shapes.guards import AMBIGUOUS, CACHE_OUTSIDE, with_cache_outside
+from transforms.shapes.guards import AMBIGUOUS, CACHE_OUTSIDE, SPLIT_EXCEEDS, with_cache_outside, without_lifetime
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import matcher
 
 UNREADABLE = "neither spans nor log records of OTLP"
+AGGREGATES = "metrics are aggregates, not calls"
 _KINDS = {
     **dict.fromkeys((*COUNTS, "uncached", "web_searches"), COUNT),
     "cost": USD,
@@ -67,13 +71,14 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     at = pl.when("is_call").then(pl.coalesce("event_time", "startTimeUnixNano"))
     read = typed(spans.with_columns(at=at), _KINDS)
     outside, likely = _counted_outside()
+    aggregates = pl.col("is_metrics") & pl.col("signal").is_null()
     return to_calls(
         read.with_columns(outside=outside, likely=likely),
         "otel",
         _columns(),
-        other=~pl.col("is_call") & ~pl.col("is_unreadable"),
-        reasons={UNREADABLE: pl.col("is_unreadable")},
-        guards={CACHE_OUTSIDE: pl.col("outside"), AMBIGUOUS: pl.col("likely")},
+        other=~pl.col("is_call") & ~pl.col("is_unreadable") & ~aggregates,
+        reasons={UNREADABLE: pl.col("is_unreadable"), AGGREGATES: aggregates},
+        guards={CACHE_OUTSIDE: pl.col("outside"), AMBIGUOUS: pl.col("likely"), SPLIT_EXCEEDS: _cached()[3]},
         total=pl.when(~pl.col("outside") & ~pl.col("likely") & (pl.col("dialect") != "claude_code")).then("total"),
     )
 
@@ -103,34 +108,42 @@ def _id_of_record() -> pl.Expr:
     return pl.when(is_log).then(of_event).otherwise(pl.concat_str("traceId", "spanId", separator=":"))
 
 
-def _cached() -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    """(cache reads, all cache writes, those whose lifetime is told)"""
+def _cached() -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """(cache reads, all cache writes, those of unknown lifetime, whether those of known lifetimes exceed all)"""
     split = known_sum(pl.col("cache_write_5m"), pl.col("cache_write_1h"))
-    return pl.col("cache_read"), pl.coalesce(pl.col("cache_write"), split), split
+    rest, exceeds = without_lifetime(pl.coalesce("cache_write", split), split)
+    return pl.col("cache_read"), known_sum(split, rest), rest, exceeds
 
 
 def _counted_outside() -> tuple[pl.Expr, pl.Expr]:
     """(whether cached tokens exceed the input, whether the total makes it likely that the input is without them)"""
-    read, written, _ = _cached()
+    read, written, *_ = _cached()
     cached = known_sum(read, written)
-    _, outside = with_cache_outside(pl.col("input"), read, written)
+    _, outside = _mended()
     by_convention = pl.col("dialect").is_in(("ai", "openinference", "gen_ai"))
     on_top = pl.col("total") == pl.col("input") + pl.col("output") + cached
     likely = (cached > 0) & on_top & ~outside & ~_told_uncached()
     return (outside & by_convention & ~_told_uncached()), (likely & by_convention).fill_null(False)
 
 
+def _mended() -> tuple[pl.Expr, pl.Expr]:
+    read, written, *_ = _cached()
+    return with_cache_outside(pl.col("input"), read, written, output=pl.col("output"), total=pl.col("total"))
+
+
 def _told_uncached() -> pl.Expr:
-    read, written, _ = _cached()
+    read, written, *_ = _cached()
     return ((pl.col("uncached") == pl.col("input")) & (known_sum(read, written) > 0)).fill_null(False)
 
 
 def _input() -> pl.Expr:
-    read, written, _ = _cached()
+    read, written, *_ = _cached()
     counted = pl.col("input")
-    exclusive = pl.col("outside") | _told_uncached() | (pl.col("dialect") == "claude_code")
+    exclusive = _told_uncached() | (pl.col("dialect") == "claude_code")
     return (
-        pl.when(exclusive)
+        pl.when("outside")
+        .then(_mended()[0])
+        .when(exclusive)
         .then(counted + pl.sum_horizontal(read, written))
         .when(pl.col("dialect") == "gemini_cli")
         .then(counted + pl.col("tool").fill_null(0))  # told only where tools were used
@@ -162,7 +175,6 @@ def _status() -> pl.Expr:
 
 
 def _columns() -> dict[str, pl.Expr]:
-    _, written, split = _cached()
     span_seconds = (pl.col("endTimeUnixNano") - pl.col("at")).dt.total_microseconds() / 10**6
     return {
         "part": pl.col("part"),
@@ -179,7 +191,7 @@ def _columns() -> dict[str, pl.Expr]:
         "cache_read_tokens": pl.col("cache_read"),
         "cache_write_5m_tokens": pl.col("cache_write_5m"),
         "cache_write_1h_tokens": pl.col("cache_write_1h"),
-        "cache_write_other_tokens": pl.coalesce(written - split, written).clip(0),
+        "cache_write_other_tokens": _cached()[2],
         "output_tokens": _output(),
         "reasoning_tokens": pl.col("reasoning"),
         "input_audio_tokens": pl.col("input_audio"),

@@ -94,13 +94,16 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     told_total, ours = pl.col("$.total"), pl.col("$.prompt") + pl.col("$.completion")
     guards, total = {CACHE_OUTSIDE: is_outside}, pl.when(told_total != ours).then(told_total)
     read = typed(lines, _KINDS)
-    return to_calls(read, "phoenix", columns, other=~pl.col("is_call"), guards=guards, total=total)
+    strange = text("span_kind", "$.kind").is_null()
+    return to_calls(read, "phoenix", columns, other=~pl.col("is_call"), strange=strange, guards=guards, total=total)
 
 
 def _counts() -> tuple[dict[str, pl.Expr], pl.Expr]:
     """The columns of counts, and whether the input had to be mended."""
     prompt, cached, written = pl.col("$.prompt"), pl.coalesce("$.read", "$.cached"), pl.col("$.written")
-    input_tokens, is_outside = with_cache_outside(prompt, cached, written)
+    input_tokens, is_outside = with_cache_outside(
+        prompt, cached, written, output=pl.col("$.completion"), total=pl.col("$.total")
+    )
     return {
         "input_tokens": input_tokens,
         "cache_read_tokens": cached,

@@ -13,7 +13,7 @@ import polars as pl
 
 from transforms.shapes.dialects import anthropic_usage, gateways, labels, openai_usage
 from transforms.shapes.fields import BOOLEAN_OR_NONSENSE, CENTS, CODE, COUNT, MILLISECONDS, text, to_calls, typed
-from transforms.shapes.guards import AMBIGUOUS, CACHE_OUTSIDE, with_cache_outside
+from transforms.shapes.guards import AMBIGUOUS, CACHE_OUTSIDE, SPLIT_EXCEEDS, with_cache_outside
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.providers import provider_id
 from transforms.shapes.shape import Shape
@@ -70,7 +70,7 @@ def _chat() -> tuple[dict[str, pl.Expr], pl.Expr]:
     columns = openai_usage.chat_columns(_USAGE)
     reading = pl.coalesce(columns["cache_read_tokens"], _told("cache_read_input_tokens"))
     writing = pl.coalesce(columns["cache_write_other_tokens"], _told("cache_creation_input_tokens"))
-    mended, is_outside = with_cache_outside(_PROMPT, reading, writing)
+    mended, is_outside = with_cache_outside(_PROMPT, reading, writing, output=columns["output_tokens"], total=_TOTAL)
     cached = pl.sum_horizontal(reading, writing)
     # translated from Anthropic's: the total proves it
     is_beside = ((cached > 0) & (_PROMPT + columns["output_tokens"] + cached == _TOTAL)).fill_null(False)
@@ -124,6 +124,8 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     hit = pl.col("cache_status").str.to_uppercase().str.ends_with("HIT").fill_null(False)
     failed = ~pl.col("is_success").fill_null(True) | (pl.col("response_status_code") >= 400).fill_null(False)
     chat, is_outside = _chat()
+    of_response = openai_usage.responses_checks(_USAGE)["guards"][CACHE_OUTSIDE]
+    is_outside = pl.when(_IS_CHAT).then(is_outside).otherwise(~_IS_ANTHROPIC & of_response)
     usage = _usage(chat)
     used = gateways.used(usage["input_tokens"], usage["output_tokens"])
     own_id = pl.coalesce(pl.when(~hit).then(text(f"{_BODY}id")), text("id"))
@@ -144,7 +146,8 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "recorded_cost_pico": pl.when(is_first & is_usd).then(pl.col("cost")),
     }
     guards = {
-        CACHE_OUTSIDE: _IS_CHAT & is_outside,
+        CACHE_OUTSIDE: is_outside,
+        SPLIT_EXCEEDS: _IS_ANTHROPIC & anthropic_usage.guards(_USAGE)[SPLIT_EXCEEDS],
         AMBIGUOUS: _NO_USAGE & used & gateways.counts_cache_beside(provider, model),
     }
     total = pl.when(_NO_USAGE).then(_units()["total_units"]).when(~is_outside).then(_TOTAL)
