@@ -141,6 +141,8 @@ def wrapped(shape: Shape, key: str, *, in_lists: bool, level: int) -> Shape:
     names = _Names(f"around{level}.", f"$records{level}", f"$fault{level}")
     around = {f"{names.around}{name}": name for name in _TIMES if name != key.lower()}  # DuckDB minds no case
     around |= {f"{names.around}@{path}": path for path in shape.attributes}
+    if key == "response":  # a stream's chunks beside their request
+        around |= {f"{names.around}{path}": path for path in shape.fields if path.startswith("request.")}
     within = {} if in_lists else {name: f"{quoted(key)}>{path}" for name, path in shape.columns.items()}
     return replace(
         shape,
@@ -169,8 +171,9 @@ def _opened(lines: pl.DataFrame, shape: Shape, attributes: tuple[str, ...], name
 
 def _calls_of_wrapped(lines: pl.DataFrame, shape: Shape, names: _Names) -> pl.DataFrame:
     around = [name for name in lines.columns if name.startswith(names.around)]
-    times = [pl.col(name) for name in around if not name.startswith(f"{names.around}@")]
-    asked = [pl.coalesce(f"@{path}", f"{names.around}@{path}").alias(f"@{path}") for path in shape.attributes]
+    times = [pl.col(name) for name in around if name.removeprefix(names.around) in _TIMES]
+    told = [name.removeprefix(names.around) for name in around if name.removeprefix(names.around) not in _TIMES]
+    asked = [pl.coalesce(name, f"{names.around}{name}").alias(name) for name in told]
     lines = lines.with_columns(*asked, pl.coalesce(*times).alias("$time"))
     is_faulty = pl.col(names.fault).is_not_null() if names.fault in lines.columns else pl.lit(False)
     sound, faulty = lines.filter(~is_faulty), lines.filter(is_faulty)

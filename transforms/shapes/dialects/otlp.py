@@ -73,7 +73,7 @@ def opened(
     attributes that has a value, and "resource:<name>" for each of `shared`, which is the same of the resource.
 
     A line without a record stays one row, without a `signal`; `is_unreadable` is true for one that is no OTLP,
-    `is_metrics` for one of metrics.
+    `is_metrics` for one of metrics, `is_strange` for one of neither.
     """
     numbered = lines.with_row_index("$line")
     found, bad = [], []
@@ -86,7 +86,8 @@ def opened(
     opened = pl.concat(found)
     none = numbered.filter(~pl.col("$line").is_in(opened["$line"].implode())).select("$line")
     opened = pl.concat([opened, none], how="diagonal").sort("$line", "$signal", "$record", maintain_order=True)
-    lines = lines.with_columns(is_metrics=pl.col(_METRICS).is_not_null())
+    is_empty = pl.all_horizontal(pl.col(field).is_null() for field in FIELDS)
+    lines = lines.with_columns(is_metrics=pl.col(_METRICS).is_not_null(), is_strange=is_empty)
     around = lines.drop(FIELDS, strict=False)[opened["$line"]]
     return pl.concat(
         [

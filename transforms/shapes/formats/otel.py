@@ -77,6 +77,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "otel",
         _columns(),
         other=~pl.col("is_call") & ~pl.col("is_unreadable") & ~aggregates,
+        strange=pl.col("is_strange"),
         reasons={UNREADABLE: pl.col("is_unreadable"), AGGREGATES: aggregates},
         guards={CACHE_OUTSIDE: pl.col("outside"), AMBIGUOUS: pl.col("likely"), SPLIT_EXCEEDS: _cached()[3]},
         total=pl.when(~pl.col("outside") & ~pl.col("likely") & (pl.col("dialect") != "claude_code")).then("total"),
