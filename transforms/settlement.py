@@ -114,7 +114,11 @@ def settle(ledger: pl.DataFrame) -> pl.DataFrame:
     if ledger["key_lo"].n_unique() == ledger.height:  # the common case, at a third of the cost of both halves
         return ledger
     again = pl.struct(KEY).is_duplicated()
-    winners = ledger.filter(again).sort(*(by for _, by in preferences()), descending=False, nulls_last=True)
+    told = ledger.filter(again)
+    for name in _TOTALS:  # few rows are left for the rest to decide; what is unknown is less than any count
+        amount = pl.col(name).fill_null(-1)
+        told = told.filter(amount == amount.max().over(KEY))
+    winners = told.sort(*(by for _, by in preferences()), descending=False, nulls_last=True)
     return pl.concat([ledger.filter(~again), winners.unique(KEY, keep="first", maintain_order=True)])
 
 
