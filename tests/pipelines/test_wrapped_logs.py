@@ -1,5 +1,6 @@
 """Logs of several formats, and records with something wrapped around them. Read by the real reader, from files."""
 
+import csv
 import gzip
 import io
 import json
@@ -11,7 +12,12 @@ import pytest
 
 from pipelines import documents
 from pipelines.settings import UserError
+from tests.builders import calls_of
 from tests.pipelines.logs import ingest, ledger_rows, quarantine_rows, snapshot
+from transforms.schemas import LINE_KEYS
+from transforms.shapes import ORDER
+from transforms.shapes.compound import mixed, wrapped
+from transforms.shapes.shape import Shape
 
 CHAT = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1767323045, "model": "gpt-5-mini",
         "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}}  # fmt: skip
@@ -191,3 +197,21 @@ def test_a_streams_chunks_beside_their_request(tmp_path: Path, data: Path) -> No
     ingest(data, write(tmp_path / "log.jsonl", {"request": request, "response": [CHUNK, CHUNK, CHAT]}))
     (call,) = ledger_rows(data).select("input_tokens", "feature", "user_id", "model_requested").rows()
     assert call == (10, "triage", "u-1", "gpt-5")
+
+
+def test_requests_and_responses_as_texts_of_a_table(tmp_path: Path, data: Path) -> None:
+    with (tmp_path / "log.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["request", "response"])
+        for answer in (CHAT, MESSAGE):
+            rows.writerow([json.dumps({"model": "asked", "user": "u-1"}), json.dumps(answer)])
+    ingest(data, tmp_path / "log.csv")
+    assert inputs(data) == BOTH
+    assert set(ledger_rows(data)["user_id"]) == {"u-1"}
+
+
+@pytest.mark.parametrize("shape", [*ORDER, mixed(ORDER[:3]), wrapped(mixed(ORDER[:3]), "a", in_lists=True, level=1)])
+def test_no_lines_are_no_calls(shape: Shape) -> None:
+    """As where the reader refuses all lines of a batch."""
+    lines = pl.DataFrame(schema={**LINE_KEYS, **dict.fromkeys(shape.columns, pl.String)})
+    assert calls_of(shape, lines).is_empty()

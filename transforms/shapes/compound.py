@@ -66,7 +66,7 @@ def _by_shape(lines: pl.DataFrame, by_name: dict[str, Shape]) -> dict[tuple[Any,
 
 def _opened_of_mixed(lines: pl.DataFrame, by_name: dict[str, Shape], attributes: tuple[str, ...]) -> pl.DataFrame:
     """The lines of shapes whose lines hold several records are opened, into columns "<shape>:<column>"."""
-    opened = []
+    opened = [lines.clear().with_columns(pl.lit(None, pl.String).alias("$shape"))]
     for (name,), some in _by_shape(lines, by_name).items():
         if name and (open_lines := by_name[name].opened):
             rows = open_lines(some.select(*LINE_KEYS, *by_name[name].fields), attributes)
@@ -79,7 +79,7 @@ def _opened_of_mixed(lines: pl.DataFrame, by_name: dict[str, Shape], attributes:
 
 
 def _calls_of_mixed(lines: pl.DataFrame, by_name: dict[str, Shape]) -> pl.DataFrame:
-    told = []
+    told = [_quarantined(lines.clear(), pl.lit(UNKNOWN_RECORD))]
     for (name,), some in _by_shape(lines, by_name).items():
         if not name:
             told.append(_quarantined(some, pl.lit(UNKNOWN_RECORD)))
@@ -142,7 +142,7 @@ def wrapped(shape: Shape, key: str, *, in_lists: bool, level: int) -> Shape:
     around = {f"{names.around}{name}": name for name in _TIMES if name != key.lower()}  # DuckDB minds no case
     around |= {f"{names.around}@{path}": path for path in shape.attributes}
     if key == "response":  # a stream's chunks beside their request
-        around |= {f"{names.around}{path}": path for path in shape.fields if path.startswith("request.")}
+        around |= {f"{names.around}{path}": lenient(path) for path in shape.fields if path.startswith("request.")}
     within = {} if in_lists else {name: f"{quoted(key)}>{path}" for name, path in shape.columns.items()}
     return replace(
         shape,
