@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from functools import cache
 
 import polars as pl
 
@@ -42,13 +43,25 @@ def typed(lines: pl.DataFrame, kinds: dict[str, Kind]) -> pl.DataFrame:
     `fault` is null where every field could be read, else names the first that could not, never what it held. An empty
     text is none.
     """
-    read = {path: kind.read(lines[path]).alias(path) for path, kind in kinds.items()}
+    read = {path: _read(lines[path], kind) for path, kind in kinds.items()}
     faults = [
         pl.when(read[path].is_null() & (lines[path] != "")).then(pl.lit(f"{path}{FAULT}{kind.what}"))
         for path, kind in kinds.items()
         if not kind.lenient and read[path].null_count() > lines[path].null_count()
     ]
     return lines.with_columns(*read.values(), fault=pl.coalesce(faults) if faults else pl.lit(None, pl.String))
+
+
+def _read(column: pl.Series, kind: Kind) -> pl.Series:
+    """`column` as its kind. Most columns of most logs hold nothing, which is quick to see."""
+    if column.null_count() == len(column):
+        return pl.Series(column.name, [None], dtype=_dtype(kind)).new_from_index(0, len(column))
+    return kind.read(column).alias(column.name)
+
+
+@cache
+def _dtype(kind: Kind) -> pl.DataType:
+    return kind.read(pl.Series([], dtype=pl.String)).dtype
 
 
 def completed(read: pl.Series, text: pl.Series, slowly: Callable[[str], object]) -> pl.Series:

@@ -31,7 +31,6 @@ _BODY = (
     "created",
     "model",
     "service_tier",
-    "system_fingerprint",
     *openai_usage.fields("usage", openai_usage.CHAT),
     _TICKS,
     "x_groq",
@@ -43,7 +42,6 @@ _KINDS = {
     **openai_usage.kinds("usage", openai_usage.CHAT),
     _TICKS: TICKS,
 }
-_OF_OLLAMA = pl.col("system_fingerprint") == "fp_ollama"
 _OWN_FIELDS = {"prompt_filter_results": "azure", "x_groq": "groq", _TICKS: "x-ai"}
 _WEAK_FIELDS = {"usage.prompt_cache_hit_tokens": "deepseek"}  # hosts of its models copy it
 
@@ -58,7 +56,13 @@ def _provider(lines: pl.DataFrame) -> pl.Expr:
             for fields in (_OWN_FIELDS, _WEAK_FIELDS)
         )
     )
-    return pl.coalesce(pl.when(_OF_OLLAMA).then(pl.lit("ollama")), *own, by_model, *weak)
+    return pl.coalesce(*own, by_model, *weak)
+
+
+def _own_id(provider: pl.Expr) -> pl.Expr:
+    """Ollama numbers its answers at random, from 0 to 998: only their time tells them apart."""
+    of_ollama = provider.is_null() & pl.col("id").str.contains(r"^chatcmpl-[0-9]{1,3}$")
+    return pl.when(of_ollama).then(text("id") + ":" + pl.col("created")).otherwise(text("id"))
 
 
 def _with_usage_of_groq(lines: pl.DataFrame) -> pl.DataFrame:
@@ -85,11 +89,11 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     answered = pl.col("object").is_not_null() | pl.col("usage.prompt_tokens").is_not_null()
     refused = text("error", "response.error").is_not_null()
     usage = openai_usage.chat_columns()
+    provider = _provider(lines)
     columns = exchange.columns() | {
-        "provider": _provider(lines),
+        "provider": provider,
         "model": text("model"),
-        # Ollama numbers its answers from 0 to 998, at random
-        "response_id": pl.when(_OF_OLLAMA).then(text("id") + ":" + pl.col("created")).otherwise(text("id")),
+        "response_id": _own_id(provider),
         "called_at": pl.col("time"),
         "status": exchange.status(answered),
         "service_tier": text("service_tier"),
