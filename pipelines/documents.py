@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipelines.pieces import LINE_BYTES, TOO_LONG
+from pipelines.log_files import LINE_BYTES
+from pipelines.pieces import TOO_LONG
 
 CHUNK_BYTES = 1 << 20
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(")?|[\[\]{}]', re.DOTALL)

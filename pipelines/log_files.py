@@ -15,6 +15,7 @@ from pipelines.settings import Settings, UserError
 from pipelines.zstd import ZstdStream
 
 GZIP, ZSTD, PARQUET, BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"\xef\xbb\xbf"
+LINE_BYTES = 8 << 20  # no call is longer; what is would have to be held in memory whole
 DATA_FOLDER_HAS = (".lock", "manifest.sqlite")
 # what stands in a data folder and is no log, also where a user keeps logs in the same folder
 OWN_FOLDERS = ("catalog", "ledger", "outcomes", "prefect", "quarantine", "staging")

@@ -9,11 +9,10 @@ from typing import BinaryIO
 import numpy as np
 import xxhash
 
-from pipelines.log_files import BOM, compression, open_bytes
+from pipelines.log_files import BOM, LINE_BYTES, compression, open_bytes
 from pipelines.new_lines import CHUNK_BYTES, HEAD_BYTES, Taking, set_head
 
 PIECE_BYTES = 64 << 20
-LINE_BYTES = 8 << 20  # no call is longer; what is would have to be held in memory whole
 TOO_LONG = b"!longer than 8 MiB\n"  # stands in a piece for a line that is too long to be a call
 
 

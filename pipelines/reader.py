@@ -16,8 +16,8 @@ from nanoarrow._utils import NanoarrowException  # raised by streams, exported n
 
 from pipelines import records
 from pipelines.exact import Read, exact_lines
-from pipelines.log_files import as_glob
-from pipelines.pieces import LINE_BYTES, Piece
+from pipelines.log_files import LINE_BYTES, as_glob
+from pipelines.pieces import Piece
 from transforms import schemas
 
 PARSER_ERRORS = (duckdb.Error,)  # what reading a Parquet file or a JSON document may raise
@@ -26,7 +26,6 @@ REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException, UnicodeDec
 BLOCK_BYTES = 4 << 20  # what the exact path looks at together; smaller blocks keep one bad line from slowing the rest
 BATCH_ROWS = 50_000  # DuckDB gives fewer at a time, and each step of polars would cost more than its rows
 BATCH_BYTES = 64 << 20  # of lines that hold many records, fewer
-PARQUET_ROWS = 250_000
 
 
 class Unclean(Exception):

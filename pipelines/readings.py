@@ -28,8 +28,10 @@ def of_calls(settings: Settings, draft: Draft) -> Choose:
         shape = chosen(settings, known, look)
         if shape is None:
             return None
-        # logs that are read alike share one reading
-        return readings.setdefault((shape.name, *shape.columns.items()), _call_reading(shape, rules, draft))
+        key = (shape.name, *shape.columns.items())  # logs that are read alike share one reading
+        if key not in readings:
+            readings[key] = _call_reading(shape, rules, draft)
+        return readings[key]
 
     return choose
 

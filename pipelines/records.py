@@ -59,6 +59,15 @@ def extract(record: Mapping[str, Any], fields: Mapping[str, str]) -> list[str | 
     return values
 
 
+def paths_of(record: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """The paths of a record's fields, never what they hold."""
+    found = []
+    for key, value in record.items():
+        path = prefix + paths.quoted(key)
+        found += paths_of(value, path + ".") if isinstance(value, dict) and value else [path]
+    return found
+
+
 def fault(line: bytes, fields: Mapping[str, str]) -> str | None:
     """What is wrong with a line, as far as Python sees: a reason for DuckDB's verdict, never the verdict itself."""
     record = parse(line)

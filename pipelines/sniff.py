@@ -11,11 +11,10 @@ from functools import cached_property
 from typing import Any, BinaryIO
 
 from pipelines import records
-from pipelines.log_files import BOM, PARQUET, LogFile, open_bytes, read_up_to
+from pipelines.log_files import BOM, LINE_BYTES, PARQUET, LogFile, open_bytes, read_up_to
 
 LOOK_BYTES = 1 << 18
-LONGEST_LINE = 8 << 20  # as pieces has it
-MOST_LOOK_BYTES = LONGEST_LINE + (1 << 20)
+MOST_LOOK_BYTES = LINE_BYTES + (1 << 20)
 RECORDS = 200
 SAMPLED = 6
 ASKED_AGAIN = 50
@@ -107,7 +106,7 @@ def _look_at_objects(text: bytes, is_whole: bool) -> Look:
     first = text[: end + 1] or text
     # the end of the head is likely to be half a line
     lines = Look("lines", text if is_whole else text[: text.rfind(b"\n") + 1] or text, "lines of JSON objects")
-    fits = len(first) <= LONGEST_LINE
+    fits = len(first) <= LINE_BYTES
     is_object = isinstance(records.parse(first), dict)
     if fits and (is_object or (first.rstrip().endswith(b"}") and lines.records and not _is_followed(first))):
         return lines

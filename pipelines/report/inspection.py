@@ -4,7 +4,6 @@ from collections import Counter
 from typing import TextIO
 
 from pipelines import records, sniff
-from pipelines.log_files import BOM, open_bytes
 from pipelines.report import query
 from pipelines.report.text import counted, harmless
 from pipelines.summaries import Inspection
@@ -44,7 +43,7 @@ def _write_calls(inspection: Inspection, stream: TextIO) -> None:
 
 def _write_unknown(inspection: Inspection, stream: TextIO) -> None:
     print("no shape fits (`tokenspread shapes` lists them)", file=stream)
-    fields = Counter(path for record in inspection.look.records for path in _paths(record))
+    fields = Counter(path for record in inspection.look.records for path in records.paths_of(record))
     if fields:
         print(
             f"fields in its first {counted(len(inspection.look.records), 'record')}, to map in tokenspread.toml:",
@@ -66,18 +65,8 @@ def _write_unknown(inspection: Inspection, stream: TextIO) -> None:
 
 def _write_other_lines(inspection: Inspection, stream: TextIO) -> None:
     """Says how many of the lines that were looked at hold no JSON object."""
-    with open_bytes(inspection.path) as file:
-        lines = file.read(sniff.LOOK_BYTES).removeprefix(BOM).split(b"\n")
+    lines = inspection.look.head.split(b"\n")
     lines = [line for line in (lines[:-1] or lines) if line.strip()][: sniff.RECORDS]
     others = sum(not isinstance(records.parse(line), dict) for line in lines)
     if others:
         print(f"of its first {counted(len(lines), 'line')}, {others:,} hold no JSON object", file=stream)
-
-
-def _paths(record: dict, prefix: str = "") -> list[str]:
-    """Names of fields, never what they hold."""
-    found = []
-    for key, value in record.items():
-        path = prefix + (f'"{key}"' if "." in key or ">" in key else key)
-        found += _paths(value, path + ".") if isinstance(value, dict) and value else [path]
-    return found

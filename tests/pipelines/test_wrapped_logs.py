@@ -137,7 +137,7 @@ def test_whatever_records_stand_in(text: str, tmp_path: Path, data: Path) -> Non
 
 def test_a_document_larger_than_any_line(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.documents.LINE_BYTES", 2000)
-    monkeypatch.setattr("pipelines.sniff.LONGEST_LINE", 2000)
+    monkeypatch.setattr("pipelines.sniff.LINE_BYTES", 2000)
     records = [CHAT | {"id": f"chatcmpl-{n}", "text": 'a "quoted" }] text'} for n in range(50)]
     (tmp_path / "log.json").write_text(json.dumps({"meta": {"n": [1]}, "records": records, "next": None}))
     assert ingest(data, tmp_path / "log.json").call_count == 50

@@ -142,7 +142,6 @@ SECONDS = Kind("seconds", read_seconds, lenient=True)
 MILLISECONDS = Kind("milliseconds", lambda values: read_seconds(values, 1000), lenient=True)
 CODE = Kind("a status code", read_count, lenient=True)
 CENTS = Kind("an amount in cents", lambda values: read_pico(values, 10))
-NANO_USD = Kind("an amount in 1e-9 USD", lambda values: read_pico(values, 3))
 TICKS = Kind("an amount in ticks of 1e-10 USD", lambda values: read_pico(values, 2))
 MICROSECONDS_OF_SECONDS = Kind(  # text in seconds -> microseconds
     "seconds", lambda values: bounded(read_pico(values, 6), 0, MOST_USD * 10**12)
@@ -155,6 +154,11 @@ BOOLEAN_OR_NONSENSE = Kind("true or false", read_boolean, lenient=True)
 def text(*paths: str) -> pl.Expr:
     """The first of `paths` that has a value; an empty text is none."""
     return pl.coalesce(pl.when(pl.col(path) != "").then(pl.col(path)) for path in paths)
+
+
+def last_step(path: pl.Expr) -> pl.Expr:
+    """The name of a folder, by its path on any system."""
+    return path.str.extract(r"([^/\\]+)[/\\]*$")
 
 
 def known_sum(*parts: pl.Expr) -> pl.Expr:

@@ -122,11 +122,10 @@ def _opened(records: Sequence[Record]) -> tuple[tuple[str, bool] | None, list[Re
     """((path of a list, or of an object by name, whose entries hold tokens; whether by name), those entries)."""
     for record in records:
         for key, value in record.items():
-            by_name = isinstance(value, dict)
-            entries = list(value.values()) if by_name else value if isinstance(value, list) else []
+            entries = _entries(value)
             if entries and all(isinstance(entry, dict) and _holds_tokens(entry) for entry in entries):
                 many = (entry for other in records for entry in _entries(other.get(key)))
-                return (quoted(key), by_name), [entry for entry in many if isinstance(entry, dict)]
+                return (quoted(key), isinstance(value, dict)), [entry for entry in many if isinstance(entry, dict)]
     return None, []
 
 

@@ -6,8 +6,6 @@
 Only `request` and `response` need be there. The same shape reads a bare response: it has none of this.
 """
 
-from typing import Any
-
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES
@@ -28,19 +26,6 @@ FIELDS = (
     *(f"metadata.{name}" for name in ATTRIBUTES),
 )
 KINDS: dict[str, Kind] = {"latency_ms": MILLISECONDS, "duration_ms": MILLISECONDS, "status_code": CODE}
-
-
-def body_of(record: dict[str, Any]) -> dict[str, Any] | None:
-    """The response that `record` is or holds; None where it holds none or is something else."""
-    if "request" in record and "response" in record:
-        record = record["response"]
-    return record if isinstance(record, dict) else None
-
-
-def request_of(record: dict[str, Any]) -> dict[str, Any]:
-    """The request of an exchange; empty for anything else."""
-    request = record.get("request") if "response" in record else None
-    return request if isinstance(request, dict) else {}
 
 
 def in_response(paths: tuple[str, ...]) -> tuple[str, ...]:

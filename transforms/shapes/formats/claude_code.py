@@ -10,7 +10,7 @@ feature the folder that it worked in; a session names no user. `costUSD` was wri
 import polars as pl
 
 from transforms.shapes.dialects import anthropic_usage
-from transforms.shapes.fields import USD, text, to_calls, typed
+from transforms.shapes.fields import USD, last_step, text, to_calls, typed
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import matcher
@@ -49,7 +49,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "status": pl.lit("success"),
         "recorded_cost_pico": pl.col("costUSD"),
         "action_id": text("sessionId"),
-        "feature": pl.col("cwd").str.extract(r"([^/\\]+)[/\\]*$"),
+        "feature": last_step(pl.col("cwd")),
     }
     guards = anthropic_usage.guards(_USAGE)
     reasons = {f"{_USAGE} is no object of counts": pl.col("is_usage_odd")}

@@ -21,7 +21,7 @@ tokscale#679; CodexBar#3524; PokeTokenBar#132.
 import polars as pl
 
 from transforms.shapes.dialects import codex_usage
-from transforms.shapes.fields import text, to_calls, typed
+from transforms.shapes.fields import last_step, text, to_calls, typed
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import matcher
@@ -136,7 +136,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
         "called_at": pl.col("timestamp"),
         "status": pl.lit("success"),
         "action_id": pl.coalesce(pl.col("session"), text("payload.session_id", "payload.thread_id")),
-        "feature": pl.col("cwd").str.extract(r"([^/\\]+)[/\\]*$"),
+        "feature": last_step(pl.col("cwd")),
     }
     return to_calls(read.with_columns(is_call=_is_call()), "codex", columns, other=~pl.col("is_call"),
                     strange=pl.col("type").is_null(), total=usage[codex_usage.TOTAL])  # fmt: skip
