@@ -19,11 +19,11 @@ import duckdb
 import polars as pl
 from genai_prices.data_snapshot import get_snapshot
 
-from pipelines.price_sources import catalogue_rates
+from pipelines.prices.catalogue import catalogue_rates
 from tests import reference
-from tests.pipelines.test_price_sources import genai_cost, random_call
-from transforms import price_book
-from transforms.schemas import LEDGER, PRICE_BOOK, PRICE_REFS, RATE_CARDS, empty
+from tests.pipelines.prices.test_catalogue import cards_of, genai_cost, is_cached_audio_twice, random_call
+from transforms.prices import book
+from transforms.schemas import LEDGER, PRICE_REFS, PRICE_RULES, RATE_CARDS, empty
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 POOL_COUNT, SAMPLE_COUNT, ROUNDS, TARGET_RATIO = 40_000, 5_000, 3, 100
@@ -35,12 +35,16 @@ def call_pool() -> tuple[list[dict], pl.DataFrame]:
     models = [(provider.id, model) for provider in get_snapshot().providers for model in provider.models]
     drawn = [random_call(pick, *pick.choice(models)) for _ in range(POOL_COUNT)]
     refs = pl.DataFrame([{name: call[name] for name in PRICE_REFS} for call in drawn], schema=PRICE_REFS).unique()
-    by_model = {key: part.to_dicts() for key, part in catalogue_rates(refs).group_by("provider", "model")}
+    rows = book.applicable(book.named(refs, {}), empty(PRICE_RULES), [catalogue_rates(refs)])
+    by_model = {key: part.to_dicts() for key, part in rows.group_by("provider", "model")}
     pool = []
     for call in drawn:
         rows = by_model.get((call["provider"], call["model"]), [])
-        is_exception = any("rounded" in row["source"] or "fee for each request" in row["source"] for row in rows)
-        if not is_exception and reference.price(call, rows)[0] is not None:
+        is_rounded = any("rounded" in (row["note"] or "") for row in rows)
+        rates = reference.card(call, rows)[0]
+        # see cached_audio in the test of the catalogue
+        is_apart = bool(call["cache_read_audio_tokens"] and rates and is_cached_audio_twice(rates))
+        if not is_rounded and not is_apart and reference.price(call, rows)[0] is not None:
             pool.append(call)
     print(f"drew {POOL_COUNT:,} calls over {len(models):,} models; {len(pool):,} are priced exactly by both")
     return pool, refs
@@ -67,7 +71,7 @@ def write_ledger(pool: list[dict], call_count: int, path: Path) -> int:
 def catalogue(folder: Path, refs: pl.DataFrame) -> duckdb.DuckDBPyConnection:
     """A connection with the view `calls` over the ledger file and the cards of `refs`."""
     started = time.process_time()
-    cards = price_book.rate_cards(price_book.applicable(empty(PRICE_BOOK), catalogue_rates(refs), refs), refs)
+    cards, _ = cards_of(refs)
     print(f"price book and cards of {refs.height:,} refs: {time.process_time() - started:.2f} s, once")
     cards.select(RATE_CARDS.keys()).write_parquet(folder / "cards.parquet")
     connection = duckdb.connect()

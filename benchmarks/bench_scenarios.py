@@ -23,7 +23,7 @@ FACTORS = {"actual": (1, 1), "-30%": (7, 10), "+50%": (3, 2)}
 def rate_cards() -> pl.DataFrame:
     """CARDS cards, each of its own model, with different whole rates."""
     cards = pl.DataFrame({"card_id": range(CARDS)}, schema={"card_id": pl.Int64})
-    rates = {f"{name}_rate_pico": pl.col("card_id") * 1_001 + 1_250_000 for name in schemas.TOKEN_CLASSES}
+    rates = {f"{name}_rate": pl.col("card_id") * 1_001 + 1_250_000 for name in schemas.TOKEN_CLASSES}
     whole = {"day_second_from": pl.lit(0, pl.Int32), "day_second_to": pl.lit(86400, pl.Int32)}
     told = {"provider": pl.lit("openai"), "model": pl.format("model-{}", "card_id"), "price_status": pl.lit("exact")}
     frame = cards.with_columns(context_above=pl.lit(0, pl.Int64), **told, **whole, **rates)
@@ -37,7 +37,7 @@ def scenario_rates(cards: pl.DataFrame) -> pl.DataFrame:
     frames = []
     for order, (scenario, (above, below)) in enumerate(FACTORS.items()):
         rates = [
-            (pl.col(f"{name}_rate_pico").cast(pl.Int128) * 10**6 * above // below).alias(f"{name}_rate_atto")
+            (pl.col(f"{name}_rate").cast(pl.Int128) * 10**6 * above // below).alias(f"{name}_rate")
             for name in schemas.TOKEN_CLASSES
         ]
         named = [pl.lit(scenario).alias("scenario"), pl.lit(order, pl.Int32).alias("scenario_order"), "card_id"]

@@ -11,16 +11,20 @@ import xxhash
 from pipelines.ledger import Ledger
 from pipelines.log_files import shown
 from pipelines.manifest import now
-from pipelines.settings import UserError
+from pipelines.settings import Settings, UserError
 from pipelines.warehouse import SQL
 from transforms import schemas
 
+PRICE_PACKAGES = ("genai-prices", "model-prices")
 # price rows as JSON holds them: instants as microseconds
 _STORED_PRICES = {n: pl.Int64 if t == schemas.INSTANT else t for n, t in schemas.PRICE_BOOK.items()}
 
 
 def keep_inputs(store: Ledger, files: dict[str, Path | None]) -> None:
-    """Keeps the bytes of small files that later builds need too; a file that is not named stays as it was kept."""
+    """Keeps the bytes of small files that later builds need too; a file that is not named stays as it was kept.
+
+    What it said before is kept as well: prices may be asked for as of a day when it held.
+    """
     for kind, path in files.items():
         if path:
             try:
@@ -28,17 +32,20 @@ def keep_inputs(store: Ledger, files: dict[str, Path | None]) -> None:
             except OSError as error:
                 raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
             digest = xxhash.xxh3_128(content).hexdigest()
+            if digest == store.manifest.one("select hash from input where kind = ? order by id desc limit 1", kind):
+                continue
             with store.manifest.transaction() as connection:
                 connection.execute(
-                    "insert or replace into input values (?, ?, ?, ?, ?)", (kind, shown(path), content, digest, now())
+                    "insert into input (kind, name, content, hash, at) values (?, ?, ?, ?, ?)",
+                    (kind, shown(path), content, digest, now()),
                 )
 
 
 def kept_input(
     store: Ledger, kind: str, read: Callable[[Path], pl.DataFrame], schema: dict[str, pl.DataType]
 ) -> pl.DataFrame:
-    """The rows of a kept file; no rows where none was ever given."""
-    content = store.manifest.one("select content from input where kind = ?", kind)
+    """The rows of a kept file, as it was given last; no rows where none was ever given."""
+    content = store.manifest.one("select content from input where kind = ? order by id desc limit 1", kind)
     if content is None:
         return schemas.empty(schema)
     path = store.staging / f"{kind}.csv"
@@ -46,11 +53,12 @@ def kept_input(
     return read(path)
 
 
-def made_of(store: Ledger, scenario_names: list[str]) -> str:
+def made_of(store: Ledger, settings: Settings, scenario_names: list[str]) -> str:
     """What a build is made of, as text: the same text means that the published catalogue is still right."""
-    kept = store.manifest.rows("select kind, hash from input order by kind")
-    versions = [importlib.metadata.version(name) for name in ("tokenspread", "genai-prices")]
-    return json.dumps([store.manifest.version(), kept, scenario_names, versions, _models_digest()])
+    kept = store.manifest.rows("select kind, hash from input where id in (select max(id) from input group by kind)")
+    versions = [importlib.metadata.version(name) for name in ("tokenspread", *PRICE_PACKAGES)]
+    told = sorted(settings.aliases.items()), str(settings.prices_as_of)
+    return json.dumps([store.manifest.version(), kept, scenario_names, versions, told, _models_digest()])
 
 
 def _models_digest() -> str:

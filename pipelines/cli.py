@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from pipelines.settings import LedgerBusy, Settings, UserError
+from pipelines.settings import LedgerBusy, Settings, UserError, instant_of
 
 EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_BUSY, EXIT_INTERRUPTED = 1, 3, 4, 75, 130
 INTERRUPTED = "interrupted; what was not committed yet is taken by the next run"
@@ -29,6 +29,9 @@ Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [defau
 Outcomes = Annotated[list[Path] | None, typer.Option(help="What actions led to: JSONL, CSV or Parquet.")]
 Revenue = Annotated[Path | None, typer.Option(help="What was earned: CSV per feature, user, customer, or outcome.")]
 Prices = Annotated[Path | None, typer.Option(help="Your own prices, above the catalogue's: CSV.")]
+PricesAsOf = Annotated[
+    str | None, typer.Option(help="Price by what was believed on this date (UTC), not by today's price book.")
+]
 Scenario = Annotated[list[str] | None, typer.Option(help="A change of all prices, such as -30% or +50%; repeatable.")]
 ShapeName = Annotated[
     str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")
@@ -40,15 +43,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON."
 @app.command()
 def run(
     logs: Logs = None, outcomes: Outcomes = None, revenue: Revenue = None, prices: Prices = None,
-    scenario: Scenario = None, data: Data = None, config: Config = None, shape: ShapeName = None,
-    by: By = "feature", as_json: AsJson = False,
+    scenario: Scenario = None, prices_as_of: PricesAsOf = None, data: Data = None, config: Config = None,
+    shape: ShapeName = None, by: By = "feature", as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Read logs, price them, and report: ingest, build and report in one."""
     if by not in GROUPINGS:
         raise UserError(f"--by {by}: no such grouping; known are {', '.join(GROUPINGS)}")
     settings = Settings.load(
-        config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data, shape=shape
-    )
+        config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data,
+        shape=shape, prices_as_of=prices_as_of and instant_of(prices_as_of, "--prices-as-of"),
+    )  # fmt: skip
     code = _ingest(settings)
     _build(settings)
     _report(settings, by, as_json)
@@ -65,10 +69,12 @@ def ingest(
 
 @app.command()
 def build(
-    revenue: Revenue = None, prices: Prices = None, scenario: Scenario = None, data: Data = None, config: Config = None
-) -> None:
+    revenue: Revenue = None, prices: Prices = None, scenario: Scenario = None, prices_as_of: PricesAsOf = None,
+    data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
     """Price the ledger under every scenario and publish warehouse.duckdb."""
-    settings = Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data)
+    as_of = prices_as_of and instant_of(prices_as_of, "--prices-as-of")
+    settings = Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data, prices_as_of=as_of)
     if not settings.data.is_dir():
         raise UserError(
             f"{settings.data}: no such data folder; check --data, or read logs first with tokenspread ingest"

@@ -14,7 +14,7 @@ from pipelines.new_lines import Known, Prefix, Taking
 from pipelines.settings import UserError
 from transforms import schemas
 
-SCHEMA_NUMBER = 2  # told by SQLite's user_version
+SCHEMA_NUMBER = 3  # told by SQLite's user_version
 SCHEMA = """
 create table version (id integer primary key, at text);
 create table run (
@@ -34,7 +34,7 @@ create table segment (
 create table seen (path text, kind text, state text, scanned_ns integer, primary key (path, kind));
 create table price_row (row text);
 create table build (id integer primary key, inputs text, catalogue text, version integer, at text);
-create table input (kind text primary key, name text, content blob, hash text, at text);
+create table input (id integer primary key, kind text, name text, content blob, hash text, at text);
 """
 
 ReadingDigest = Callable[[str, str], str]  # of a kind and a shape, see Settings.reading_digest

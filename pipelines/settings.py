@@ -5,11 +5,12 @@ import json
 import os
 import tomllib
 from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
 DEFAULT_CONFIG = Path("tokenspread.toml")
-TABLES = ("input", "attribution", "log", "outcomes")
+TABLES = ("input", "attribution", "log", "outcomes", "aliases")
 INPUT_KEYS = ("logs", "outcomes", "revenue", "prices", "scenarios", "data", "shape")
 LISTS = ("logs", "outcomes", "scenarios")  # of [input]: a text or a list of texts; the others are one text
 MAPPING_TABLES = ("match", "calls_where", "outcomes_where", "fields")
@@ -39,6 +40,8 @@ class Settings:
     log_mappings: dict[str, Any] = field(default_factory=dict)
     outcome_mappings: dict[str, Any] = field(default_factory=dict)
     attribution: dict[str, Any] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)  # what a deployment is called -> the model that serves it
+    prices_as_of: datetime | None = None  # price as was believed at this instant (UTC)
 
     @classmethod
     def load(cls, config: Path | None = None, **arguments: Any) -> "Settings":
@@ -92,6 +95,7 @@ def _from_file(config: Path) -> Settings:
         log_mappings=document.get("log", {}),
         outcome_mappings=document.get("outcomes", {}),
         attribution=document.get("attribution", {}),
+        aliases=document.get("aliases", {}),
     )
 
 
@@ -106,6 +110,8 @@ def _refuse_wrong_types(config: Path, document: dict[str, Any]) -> None:
         values = value if isinstance(value, list) and name in LISTS else [value]
         for item in values:
             _refuse_other_than(str, config, f"[input] {name}", item)
+    for name, target in document.get("aliases", {}).items():
+        _refuse_other_than(str, config, f"[aliases] {name}", target)
     for kind in ("log", "outcomes"):
         for name, mapping in document.get(kind, {}).items():
             where = f"[{kind}.{name}]"
@@ -135,7 +141,20 @@ def _located(name: str, value: Any, base: Path) -> Any:
 def _typed(name: str, value: Any) -> Any:
     """The value as the field wants it: tuples for lists, Path for files and folders."""
     kind = {f.name: str(f.type) for f in fields(Settings)}[name]
+    if isinstance(value, datetime):
+        return value
     if kind.startswith("tuple"):
         items = (value,) if isinstance(value, str | Path) else tuple(value)
         return tuple(Path(item) if "Path" in kind else str(item) for item in items)
     return Path(value) if "Path" in kind else value
+
+
+def instant_of(text: str, option: str) -> datetime:
+    """The instant of a date (its end, so that what was learned on that day counts) or of a time; UTC. UserError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{option} {text}: no date; write 2026-01-31 or 2026-01-31T12:00:00Z") from None
+    if len(text) <= len("2026-01-31"):
+        at = datetime.combine(at, time.max)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

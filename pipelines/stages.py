@@ -9,16 +9,17 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines import build_inputs, ledger, log_files, price_file, price_sources, readings, revenue_file, warehouse
+from pipelines import build_inputs, ledger, log_files, pricing, readings, revenue_file, warehouse
 from pipelines.draft import Draft
 from pipelines.exact import lines_of
 from pipelines.intake import DAMAGED, Intake, why
 from pipelines.ledger import Ledger
+from pipelines.prices import price_file
 from pipelines.reader import Reader
 from pipelines.reading import Report
 from pipelines.settings import Settings, UserError
 from pipelines.summaries import BuildSummary, IngestSummary, Inspection
-from transforms import attribution, price_book, scenarios, schemas, settlement, shapes
+from transforms import attribution, scenarios, schemas, settlement, shapes
 from transforms.shapes import signs as signs_of
 
 Advance = Callable[[int, int], None]
@@ -86,44 +87,44 @@ def build(settings: Settings) -> BuildSummary:
     with ledger.opened(settings.data) as store:
         build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
         link = store.data / "warehouse.duckdb"
-        inputs_text = build_inputs.made_of(store, [scenario.name for scenario in chosen])
+        inputs_text = build_inputs.made_of(store, settings, [scenario.name for scenario in chosen])
         if store.manifest.last_build() == inputs_text and link.exists():
             return BuildSummary(link, False)
         with store.manifest.run("build") as done:
             refs = warehouse.distinct_price_refs(store.paths("ledger"))
-            contract = build_inputs.kept_input(store, "prices", price_file.read_price_file, schemas.PRICE_BOOK)
-            rows = price_book.applicable(contract, price_sources.catalogue_rates(refs), refs)
-            book = price_book.revise(build_inputs.price_history(store), rows, datetime.now(UTC))
-            build_inputs.keep_price_history(store, book)
+            prices = pricing.priced(store, settings, refs, datetime.now(UTC))
+            build_inputs.keep_price_history(store, prices.history)
             path = store.new_catalogue()
-            warehouse.build(_warehouse_inputs(store, book, contract, refs, chosen), path, temp_directory=store.staging)
+            warehouse.build(_warehouse_inputs(store, settings, prices, chosen), path, temp_directory=store.staging)
             warehouse.publish(path, link)
             store.manifest.record_build(inputs_text, path.name)
-            done(price_book_hash=price_book.book_hash(book))
+            done(price_book_hash=prices.book_hash)
         store.remove_old()
     return BuildSummary(link, True)
 
 
 def _warehouse_inputs(
-    store: Ledger, book: pl.DataFrame, contract: pl.DataFrame, refs: pl.DataFrame, chosen: list[scenarios.Scenario]
+    store: Ledger, settings: Settings, prices: pricing.Priced, chosen: list[scenarios.Scenario]
 ) -> warehouse.Inputs:
-    cards = price_book.rate_cards(price_book.current(book), refs)
+    told = {
+        "price_book_hash": prices.book_hash,
+        "ledger_version": str(store.manifest.version()),
+        "prices_as_of": settings.prices_as_of and settings.prices_as_of.isoformat(),
+    }
     return warehouse.Inputs(
         ledger_files=store.paths("ledger"),
         outcome_files=store.paths("outcomes"),
         quarantine_files=store.paths("quarantine"),
         contents=store.manifest.frame("content", warehouse.CONTENTS),
-        price_book=book,
-        rate_cards=cards,
+        price_book=prices.history,
+        rate_cards=prices.rate_cards,
+        book_rates=prices.book_rates,
         scenarios=[scenarios.ACTUAL, *(scenario.name for scenario in chosen)],
-        scenario_rates=scenarios.scenario_rates(cards, chosen),
-        unmatched_rates=price_book.unmatched(contract, refs),
+        scenario_rates=scenarios.scenario_rates(prices.rate_cards, chosen),
+        unmatched_rates=prices.unmatched_rates,
         revenue=build_inputs.kept_input(store, "revenue", revenue_file.read_revenue_file, schemas.REVENUE),
         runs=store.manifest.frame("run", warehouse.RUNS),
-        settings={
-            "price_book_hash": price_book.book_hash(book),
-            "ledger_version": str(store.manifest.version()),
-        },
+        settings={name: value for name, value in told.items() if value},
     )
 
 

@@ -45,6 +45,9 @@ TABLES = (
     "revenue_by_group",
     "scenario_comparison",
     "scenario_by_dimension",
+    "cost_by_class",
+    "price_certainty",
+    "price_book_revision",
     "unpriced",
     "recorded_cost",
     "recorded_cost_gaps",
@@ -64,11 +67,13 @@ class CheckFailed(Exception):
 
 
 def distinct_price_refs(ledger_files: list[str]) -> pl.DataFrame:
-    """What a price is asked for: schemas.PRICE_REFS, one row for each distinct combination in the ledger."""
-    columns = ", ".join(schemas.PRICE_REFS)
+    """What a price is asked for: schemas.PRICE_REFS, one row for each distinct combination in the ledger; the model is
+    the one that served, else the one that was asked for, as the model `calls` has it."""
+    columns = ", ".join(name for name in schemas.PRICE_REFS if name != "model")
     with connect() as connection:
-        ledger = select_from_files(schemas.PRICE_REFS, ledger_files)
-        return frame_of(connection, f"select distinct {columns} from ({ledger}) as ledger order by all")
+        ledger = select_from_files(schemas.PRICE_REFS | {"model_requested": pl.String}, ledger_files)
+        query = f"select distinct {columns}, coalesce(model, model_requested) as model from ({ledger}) as ledger"
+        return frame_of(connection, f"{query} order by all").select(list(schemas.PRICE_REFS))
 
 
 def build(inputs: Inputs, path: Path, memory_limit: str = "700MB", temp_directory: Path | None = None) -> None:

@@ -39,9 +39,10 @@ TABLE_SOURCES = {
     "contents": CONTENTS,
     "price_book": schemas.PRICE_BOOK,
     "rate_cards": schemas.RATE_CARDS,
+    "book_rates": schemas.BOOK_RATES,
     "scenarios": {"scenario": pl.String, "scenario_order": pl.Int32},
     "scenario_rates": schemas.SCENARIO_RATES,
-    "unmatched_rates": schemas.PRICE_BOOK,
+    "unmatched_rates": schemas.PRICE_RULES,
     "revenue": schemas.REVENUE,
     "runs": RUNS,
     "settings": {"key": pl.String, "value": pl.String},
@@ -72,6 +73,7 @@ class Inputs:
     contents: pl.DataFrame
     price_book: pl.DataFrame
     rate_cards: pl.DataFrame
+    book_rates: pl.DataFrame  # what another book says on the same cards
     scenarios: list[str]  # names in order, actual first
     scenario_rates: pl.DataFrame
     unmatched_rates: pl.DataFrame  # of the user's price file, those that speak of no call

@@ -25,37 +25,173 @@ create or replace macro divide_half_even(amount, divisor) as
 
 -- Input that was neither read from a cache nor written to one. A part that is null was not told of and counts as none:
 -- its tokens, if any, are priced as plain input. Null when the input is unknown, negative when the parts exceed it.
-create or replace macro uncached_input(
-    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_write_other_tokens
-) as
-    input_tokens::hugeint
-    - coalesce(cache_read_tokens, 0)::hugeint
-    - coalesce(cache_write_5m_tokens, 0)::hugeint
-    - coalesce(cache_write_1h_tokens, 0)::hugeint
-    - coalesce(cache_write_other_tokens, 0)::hugeint;
+create or replace macro uncached_input(call) as
+    call.input_tokens::hugeint
+    - coalesce(call.cache_read_tokens, 0)::hugeint
+    - coalesce(call.cache_write_5m_tokens, 0)::hugeint
+    - coalesce(call.cache_write_1h_tokens, 0)::hugeint
+    - coalesce(call.cache_write_other_tokens, 0)::hugeint;
 
 -- A class that was not used costs nothing even where it has no rate; a used class without a rate has an unknown cost.
 create or replace macro class_cost(quantity, rate) as
     case when coalesce(quantity, 0) = 0 then 0::hugeint else quantity::hugeint * rate::hugeint end;
 
--- THE cost formula: disjoint classes times their rates, in the rates' unit (pico or atto); null when a part is unknown.
-create or replace macro cost_of(
-    uncached_input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_write_other_tokens,
-    output_tokens, web_search_count,
-    input_rate, cache_read_rate, cache_write_5m_rate, cache_write_1h_rate, cache_write_other_rate,
-    output_rate, web_search_rate
-) as
-    class_cost(uncached_input_tokens, input_rate)
-    + class_cost(cache_read_tokens, cache_read_rate)
-    + class_cost(cache_write_5m_tokens, cache_write_5m_rate)
-    + class_cost(cache_write_1h_tokens, cache_write_1h_rate)
-    + class_cost(cache_write_other_tokens, cache_write_other_rate)
-    + class_cost(output_tokens, output_rate)
-    + class_cost(web_search_count, web_search_rate);
+-- What a part costs above the main class that it is counted in: nothing where it has no rate of its own.
+create or replace macro part_cost(quantity, rate, main_rate) as
+    case
+        when coalesce(quantity, 0) = 0 or rate is null then 0::hugeint
+        else quantity::hugeint * (rate::hugeint - main_rate::hugeint)
+    end;
 
--- Second of the UTC day of an instant, 0 to 86399, whatever the session's time zone; also right before 1970.
-create or replace macro utc_day_second(instant) as
-    ((epoch_us(instant) // 1000000) % 86400 + 86400) % 86400;
+-- THE cost formula: quantities of calls (or sums of them) times rates, in the rates' unit (pico or atto); both are rows,
+-- given by the name of their table. Null when a part is unknown.
+create or replace macro cost_of(used, rates) as
+    class_cost(used.uncached_input_tokens, rates.input_rate)
+    + class_cost(used.cache_read_tokens, rates.cache_read_rate)
+    + class_cost(used.cache_write_5m_tokens, rates.cache_write_5m_rate)
+    + class_cost(used.cache_write_1h_tokens, rates.cache_write_1h_rate)
+    + class_cost(used.cache_write_other_tokens, rates.cache_write_other_rate)
+    + class_cost(used.output_tokens, rates.output_rate)
+    + part_cost(used.uncached_audio_tokens, rates.input_audio_rate, rates.input_rate)
+    + part_cost(used.input_image_tokens, rates.input_image_rate, rates.input_rate)
+    + part_cost(used.input_video_tokens, rates.input_video_rate, rates.input_rate)
+    + part_cost(used.cache_read_audio_tokens, rates.cache_read_audio_rate, rates.cache_read_rate)
+    + part_cost(used.output_audio_tokens, rates.output_audio_rate, rates.output_rate)
+    + part_cost(used.output_image_tokens, rates.output_image_rate, rates.output_rate)
+    + part_cost(used.reasoning_tokens, rates.reasoning_rate, rates.output_rate)
+    + part_cost(used.call_count, rates.request_rate, 0)
+    + class_cost(used.web_search_count, rates.web_search_rate)
+    + class_cost(used.file_search_count, rates.file_search_rate)
+    + class_cost(used.code_session_count, rates.code_session_rate);
+
+-- A part counts in its own class only where that has a rate.
+create or replace macro priced_part(quantity, rate) as
+    case when rate is null then 0::hugeint else coalesce(quantity, 0)::hugeint end;
+
+-- Whether the parts that have rates of their own exceed what they are parts of: then no sum of classes is right.
+create or replace macro parts_exceed(used, rates) as
+    used.uncached_input_tokens
+    < priced_part(used.uncached_audio_tokens, rates.input_audio_rate)
+    + priced_part(used.input_image_tokens, rates.input_image_rate)
+    + priced_part(used.input_video_tokens, rates.input_video_rate)
+    or coalesce(used.cache_read_tokens, 0) < priced_part(used.cache_read_audio_tokens, rates.cache_read_audio_rate)
+    or used.output_tokens
+    < priced_part(used.output_audio_tokens, rates.output_audio_rate)
+    + priced_part(used.output_image_tokens, rates.output_image_rate)
+    + priced_part(used.reasoning_tokens, rates.reasoning_rate);
+
+-- The classes of cost_of one by one, {token_class, quantity, rate, cost}, disjoint: their costs add up to cost_of.
+create or replace macro class_costs(used, rates) as
+    list_transform(
+        [
+            {
+                'token_class': 'input',
+                'quantity': used.uncached_input_tokens::hugeint
+                - priced_part(used.uncached_audio_tokens, rates.input_audio_rate)
+                - priced_part(used.input_image_tokens, rates.input_image_rate)
+                - priced_part(used.input_video_tokens, rates.input_video_rate),
+                'rate': rates.input_rate::hugeint
+            },
+            {
+                'token_class': 'cache_read',
+                'quantity': used.cache_read_tokens::hugeint
+                - priced_part(used.cache_read_audio_tokens, rates.cache_read_audio_rate),
+                'rate': rates.cache_read_rate::hugeint
+            },
+            {
+                'token_class': 'cache_write_5m',
+                'quantity': used.cache_write_5m_tokens::hugeint,
+                'rate': rates.cache_write_5m_rate::hugeint
+            },
+            {
+                'token_class': 'cache_write_1h',
+                'quantity': used.cache_write_1h_tokens::hugeint,
+                'rate': rates.cache_write_1h_rate::hugeint
+            },
+            {
+                'token_class': 'cache_write_other',
+                'quantity': used.cache_write_other_tokens::hugeint,
+                'rate': rates.cache_write_other_rate::hugeint
+            },
+            {
+                'token_class': 'output',
+                'quantity': used.output_tokens::hugeint
+                - priced_part(used.output_audio_tokens, rates.output_audio_rate)
+                - priced_part(used.output_image_tokens, rates.output_image_rate)
+                - priced_part(used.reasoning_tokens, rates.reasoning_rate),
+                'rate': rates.output_rate::hugeint
+            },
+            {
+                'token_class': 'input_audio',
+                'quantity': priced_part(used.uncached_audio_tokens, rates.input_audio_rate),
+                'rate': rates.input_audio_rate::hugeint
+            },
+            {
+                'token_class': 'input_image',
+                'quantity': priced_part(used.input_image_tokens, rates.input_image_rate),
+                'rate': rates.input_image_rate::hugeint
+            },
+            {
+                'token_class': 'input_video',
+                'quantity': priced_part(used.input_video_tokens, rates.input_video_rate),
+                'rate': rates.input_video_rate::hugeint
+            },
+            {
+                'token_class': 'cache_read_audio',
+                'quantity': priced_part(used.cache_read_audio_tokens, rates.cache_read_audio_rate),
+                'rate': rates.cache_read_audio_rate::hugeint
+            },
+            {
+                'token_class': 'output_audio',
+                'quantity': priced_part(used.output_audio_tokens, rates.output_audio_rate),
+                'rate': rates.output_audio_rate::hugeint
+            },
+            {
+                'token_class': 'output_image',
+                'quantity': priced_part(used.output_image_tokens, rates.output_image_rate),
+                'rate': rates.output_image_rate::hugeint
+            },
+            {
+                'token_class': 'reasoning',
+                'quantity': priced_part(used.reasoning_tokens, rates.reasoning_rate),
+                'rate': rates.reasoning_rate::hugeint
+            },
+            {
+                'token_class': 'request',
+                'quantity': priced_part(used.call_count, rates.request_rate),
+                'rate': rates.request_rate::hugeint
+            },
+            {
+                'token_class': 'web_search',
+                'quantity': used.web_search_count::hugeint,
+                'rate': rates.web_search_rate::hugeint
+            },
+            {
+                'token_class': 'file_search',
+                'quantity': used.file_search_count::hugeint,
+                'rate': rates.file_search_rate::hugeint
+            },
+            {
+                'token_class': 'code_session',
+                'quantity': used.code_session_count::hugeint,
+                'rate': rates.code_session_rate::hugeint
+            }
+        ],
+        lambda part: {
+            'token_class': part.token_class,
+            'quantity': part.quantity,
+            'rate': part.rate,
+            'cost': class_cost(part.quantity, part.rate)
+        }
+    );
+
+-- Whether a call of this price_status has a cost; what is not billed has no card, and costs nothing.
+create or replace macro is_priced(price_status) as
+    price_status not in ('usage_unknown', 'inconsistent_usage', 'unknown_model', 'class_unpriced');
+
+-- Second of the UTC week of an instant, from Monday 00:00 (1970 began on a Thursday); also right before 1970.
+create or replace macro utc_week_second(instant) as
+    ((epoch_us(instant) // 1000000 + 259200) % 604800 + 604800) % 604800;
 
 -- Whether two costs in USD are different: by more than a millionth of the larger and of a dollar; null: one is unknown.
 create or replace macro costs_differ(one_usd, other_usd) as

@@ -1,7 +1,7 @@
 """Pricing and adding up as plain Python says it: slow, without frames, one call and one rule at a time.
 
 The laws compare the pipeline with this. Money is Fraction of a USD, exact. Calls are dicts with the columns of
-schemas.LEDGER and call_id; price rows are dicts with those of schemas.PRICE_BOOK; null is None.
+schemas.LEDGER and call_id; price rows are dicts with those of schemas.PRICE_BOOK, rules with those of PRICE_RULES.
 """
 
 import re
@@ -12,97 +12,136 @@ from fractions import Fraction
 PICO = Fraction(1, 10**12)
 REF = ("provider", "model", "service_tier", "region", "is_batch")
 CACHE_CLASSES = ("cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other")
-END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC)
-DOUBT = ("free", "exact", "prefix_match", "fallback_provider")
+PARTS = {  # class -> (the class that it is part of, its column in the ledger)
+    "input_audio": ("input", "input_audio_tokens"),
+    "input_image": ("input", "input_image_tokens"),
+    "input_video": ("input", "input_video_tokens"),
+    "cache_read_audio": ("cache_read", "cache_read_audio_tokens"),
+    "output_audio": ("output", "output_audio_tokens"),
+    "output_image": ("output", "output_image_tokens"),
+    "reasoning": ("output", "reasoning_tokens"),
+}
+COUNTS = ("web_search", "file_search", "code_session")
+CLASSES = ("input", *CACHE_CLASSES, "output", *PARTS, "request", *COUNTS)
+END_OF_TIME = datetime(9999, 12, 1, tzinfo=UTC)
+DOUBT = ("free", "exact", "prefix_match", "fallback_provider", "context_unmatched")
 
 
 # One call
 
 
-def usage(call: dict) -> dict[str, int]:
-    """Units of each token class; they do not overlap. A part that the log does not tell of is plain input."""
+def usage(call: dict, rates: dict[str, int | None]) -> dict[str, int]:
+    """Units of each class; they do not overlap. A part that the log does not tell of, or that has no rate of its own,
+    is its main class."""
     units = {name: call[f"{name}_tokens"] or 0 for name in CACHE_CLASSES}
     units["input"] = call["input_tokens"] - sum(units.values())
     units["output"] = call["output_tokens"]
-    units["web_search"] = call["web_search_count"] or 0
-    return units
+    for name, (whole, column) in PARTS.items():
+        units[name] = 0 if rates.get(name) is None else call.get(column) or 0
+        if name == "input_audio":
+            units[name] = max(units[name] - (call.get("cache_read_audio_tokens") or 0), 0)
+        units[whole] -= units[name]
+    units["request"] = 0 if rates.get("request") is None else 1
+    return units | {name: call.get(f"{name}_count") or 0 for name in COUNTS}
 
 
-def price(call: dict, book: list[dict]) -> tuple[Fraction | None, str]:
+def price(call: dict, book: list[dict], rules: list[dict] = ()) -> tuple[Fraction | None, str]:
     """(cost in USD, price_status) of one call; the cost is None where it is unknown, and the status says why."""
     if call["status"] in ("cache_hit", "refused"):
         return Fraction(0), "not_billed"
     if call["input_tokens"] is None or call["output_tokens"] is None:
         return None, "usage_unknown"
-    units = usage(call)
-    if units["input"] < 0:
+    if usage(call, {})["input"] < 0:
         return None, "inconsistent_usage"
-    rates, status = card(call, book)
+    rates, status = card(call, book, rules)
+    if any(count < 0 for count in usage(call, rates).values()):
+        return None, "inconsistent_usage"
     if status == "unknown_model":
         return None, status
+    units = usage(call, rates)
     if any(units[name] > 0 and rates[name] is None for name in units):
         return None, "class_unpriced"
     return sum((units[name] * rates[name] * PICO for name in units if units[name] > 0), Fraction(0)), status
 
 
-def card(call: dict, book: list[dict]) -> tuple[dict[str, int | None], str]:
+def card(call: dict, book: list[dict], rules: list[dict] = ()) -> tuple[dict[str, int | None], str]:
     """Pico-USD per unit of each class for this call, and how sure it is: as unsure as the least sure of its rates."""
     if call["called_at"] is None:
-        # The newest prices, where no hour of the day changes them.
-        edges = {row["day_second_from"] for row in book}
-        cards = [card(call | {"called_at": END_OF_TIME + timedelta(seconds=edge)}, book) for edge in edges | {0}]
+        # The newest prices, where no hour of the week changes them.
+        edges = {row["week_second_from"] for row in [*book, *rules]} | {0}
+        monday = END_OF_TIME - timedelta(days=END_OF_TIME.weekday())
+        cards = [card(call | {"called_at": monday + timedelta(seconds=edge)}, book, rules) for edge in edges]
         return cards[0] if all(other == cards[0] for other in cards) else ({}, "unknown_model")
-    rows = {name: rate_row(call, name, book) for name in ("input", *CACHE_CLASSES, "output", "web_search")}
-    found = [row for row in rows.values() if row]
+    found = {name: answer for name in CLASSES if (answer := rate(call, name, book, rules))}
     if not found:
         return {}, "unknown_model"
-    priced = [row for row in found if row["rate_pico"] is not None] or found
-    rates = {name: row["rate_pico"] if row else None for name, row in rows.items()}
-    return rates, max((row["price_status"] for row in priced), key=DOUBT.index)
+    rates = dict.fromkeys(CLASSES) | {name: rate_pico for name, (rate_pico, _) in found.items()}
+    if not {"input", *CACHE_CLASSES, "output"} & found.keys():
+        return rates, "unknown_model"  # a fee is no price of a model
+    told = [status for rate_pico, status in found.values() if rate_pico is not None]
+    return rates, max(told or [status for _, status in found.values()], key=DOUBT.index)
 
 
-def rate_row(call: dict, token_class: str, book: list[dict]) -> dict | None:
-    """The row of the price book that holds for the call: the user's contract before the catalogue."""
-    believed = [row for row in book if row["superseded_at"] is None]
-    listed = [row for row in believed if row["source"] != "contract" and all(row[name] == call[name] for name in REF)]
-    deals = [row for row in believed if row["source"] == "contract" and is_meant(row, call)]
-    if offers := in_force(deals, call, token_class):
-        return max(offers, key=specificity)
-    offers = in_force(listed, call, token_class)
-    as_listed = max(offers, key=lambda row: row["context_above"], default=None)
-    if token_class in CACHE_CLASSES and (as_listed is None or ", as input" in as_listed["source"]):
-        # nobody has a price of this class: cached input is input, and the contract says what that costs
-        return max(in_force(deals, call, "input"), key=specificity, default=as_listed)
-    return as_listed
+def rate(call: dict, token_class: str, book: list[dict], rules: list[dict]) -> tuple[int | None, str] | None:
+    """(pico-USD per unit, status): a price of the contract, of a correction or of a catalogue, times the multipliers of
+    the layers above it."""
+    meant = [rule for rule in rules if is_meant(rule, call)]
+    base, layer, classes = None, 0, {token_class, None}
+    for name in (token_class, "input") if token_class in CACHE_CLASSES else (token_class,):
+        for number, source in ((2, "contract"), (1, "correction")):
+            prices = [rule for rule in meant if rule["source"] == source and rule["rate_pico"] is not None]
+            if base is None and (offers := in_force(prices, call, name)):
+                best = max(offers, key=specificity)
+                base, layer = (best["rate_pico"], "exact" if best["rate_pico"] else "free"), number
+        believed = [row for row in book if row["superseded_at"] is None]
+        listed = in_force([row for row in believed if all(row[key] == call[key] for key in REF)], call, name)
+        if base is None and listed:
+            best = max(listed, key=lambda row: row["context_above"])
+            base = best["rate_pico"], best["price_status"]
+        if base is not None:
+            classes |= {name}
+            break
+    if base is None or base[0] is None:
+        return base
+    rate_pico, status = base
+    for number, source in ((1, "correction"), (2, "contract")):
+        factors = [rule for rule in meant if rule["source"] == source and rule["multiplier_nano"] is not None]
+        offers = [rule for name in classes for rule in in_force(factors, call, name)]
+        if offers and layer < number:
+            rate_pico = round(rate_pico * Fraction(max(offers, key=specificity)["multiplier_nano"], 10**9))
+            status = status if rate_pico else "free"
+    return rate_pico, status
 
 
 def is_meant(row: dict, call: dict) -> bool:
-    """Whether a contract row speaks of the call: None is any, `*` in a model is any text, case does not matter."""
-    pattern = ".*".join(re.escape(part) for part in row["model"].split("*"))
-    if call["model"] is None or not re.fullmatch(pattern, call["model"], re.IGNORECASE | re.DOTALL):
+    """Whether a rule speaks of the call: None is any, `*` in a model is any text, case does not matter."""
+    pattern = ".*".join(re.escape(part) for part in (row["model"] or "*").split("*"))
+    if not re.fullmatch(pattern, call["model"] or "", re.IGNORECASE | re.DOTALL):
         return False
     said = [(row[name], call[name]) for name in REF if name != "model" and row[name] is not None]
     return all(theirs is not None and str(ours).lower() == str(theirs).lower() for ours, theirs in said)
 
 
 def specificity(row: dict) -> tuple:
-    """Of two contract rows that speak of a call the greater holds."""
-    model, named = row["model"], [row[name] is not None for name in REF]
+    """Of two rules that speak of a call the greater holds."""
+    model, named = row["model"] or "*", [row[name] is not None for name in REF]
     since = row["valid_from"].timestamp() if row["valid_from"] else float("-inf")
-    return "*" not in model, len(model), sum(named), named, model.lower(), row["context_above"], since
+    is_windowed = (row["week_second_from"], row["week_second_to"]) != (0, 604_800)
+    condition = row["token_class"] is not None, row["context_above"], is_windowed, since
+    return "*" not in model, len(model), sum(named), named, model.lower(), *condition
 
 
-def in_force(rows: list[dict], call: dict, token_class: str) -> list[dict]:
-    """The rows of a class that hold at the call's instant, second of the day (UTC) and number of input tokens."""
+def in_force(rows: list[dict], call: dict, token_class: str | None) -> list[dict]:
+    """The rows of a class that hold at the call's instant, second of the week (UTC) and number of input tokens."""
     at = call["called_at"]
-    second = at.hour * 3600 + at.minute * 60 + at.second
+    second = at.weekday() * 86_400 + at.hour * 3600 + at.minute * 60 + at.second
     return [
         row
         for row in rows
         if row["token_class"] == token_class
         and (row["valid_from"] is None or row["valid_from"] <= at)
         and (row["valid_to"] is None or at < row["valid_to"])
-        and row["day_second_from"] <= second < row["day_second_to"]
+        and row["week_second_from"] <= second < row["week_second_to"]
         and (row["context_above"] == 0 or call["input_tokens"] > row["context_above"])
     ]
 

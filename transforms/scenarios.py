@@ -76,7 +76,7 @@ def scenario_rates(cards: pl.DataFrame, scenarios: Sequence[Scenario]) -> pl.Dat
             scenario=pl.lit(scenario.name),
             scenario_order=pl.lit(order, dtype=pl.Int32),
             card_id="card_id",
-            **{f"{name}_rate_atto": _rate_atto(scenario, name) for name in TOKEN_CLASSES},
+            **{f"{name}_rate": _rate_atto(scenario, name) for name in TOKEN_CLASSES},
         )
         for order, scenario in enumerate(named)
     ]
@@ -84,7 +84,7 @@ def scenario_rates(cards: pl.DataFrame, scenarios: Sequence[Scenario]) -> pl.Dat
 
 
 def _rate_atto(scenario: Scenario, token_class: str) -> pl.Expr:
-    rate = pl.col(f"{token_class}_rate_pico").cast(pl.Int128)
+    rate = pl.col(f"{token_class}_rate").cast(pl.Int128)
     changes = [change for change in scenario.changes if change.token_class in (None, token_class)]
     return rate * _multiplier(scenario, scenario.factor, changes)
 

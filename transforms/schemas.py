@@ -115,24 +115,57 @@ PRICE_REFS = {
     "is_batch": pl.Boolean,
 }
 
-# Classes that are disjoint within a call and that a rate is kept for. `input` is the uncached rest.
-TOKEN_CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other", "output", "web_search")
+# Classes that a rate is kept for. The main ones are disjoint within a call; `input` is the uncached rest.
+MAIN_CLASSES = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other", "output")
+# Parts of a main class, with the class that they are priced as where no source has a price of their own.
+PART_CLASSES = {
+    "input_audio": "input",  # uncached audio
+    "input_image": "input",
+    "input_video": "input",
+    "cache_read_audio": "cache_read",
+    "output_audio": "output",
+    "output_image": "output",
+    "reasoning": "output",
+}
+COUNT_CLASSES = ("request", "web_search", "file_search", "code_session")
+TOKEN_CLASSES = (*MAIN_CLASSES, *PART_CLASSES, *COUNT_CLASSES)
+TIME_CLASS = "compute_second"  # time billed as such: a cost of its own, never part of the token cost
+RATE_CLASSES = (*TOKEN_CLASSES, TIME_CLASS)
+WEEK_SECONDS = 7 * 86_400
 
 # Step 7, PRICE_BOOK: one row for each rate, bitemporal. Half-open: valid_from <= instant < valid_to; null = no bound.
 PRICE_BOOK = {
-    **PRICE_REFS,  # null in a user's row: any
+    **PRICE_REFS,
     "token_class": pl.String,
     "context_above": pl.Int64,  # the rate holds for calls with input_tokens > context_above; 0: from the first token
-    "day_second_from": pl.Int32,  # time-of-day window in UTC seconds, half-open; 0 and 86400: the whole day
-    "day_second_to": pl.Int32,
+    # time window in seconds of the UTC week from Monday 00:00, half-open; 0 and WEEK_SECONDS: always
+    "week_second_from": pl.Int32,
+    "week_second_to": pl.Int32,
     "valid_from": INSTANT,
     "valid_to": INSTANT,
     "recorded_at": INSTANT,  # when we learned it
     "superseded_at": INSTANT,  # when we learned better; null: still believed
     "rate_pico": pl.Int64,  # pico-USD per unit; null: known to be without a rate
-    "price_status": pl.String,  # exact, prefix_match, fallback_provider, free
-    "source": pl.String,  # contract, genai-prices <version>
+    "price_status": pl.String,  # exact, prefix_match, fallback_provider, context_unmatched, free
+    "source": pl.String,  # contract, correction, model-prices <version>, genai-prices <version>
     "source_url": pl.String,
+    "note": pl.String,  # what must be known of the rate: rounded, as input, times a multiplier; null: nothing
+}
+
+# Rows of a price file: a price or a multiplier for every ref that it speaks of (null: any; `*` in a model: any text).
+PRICE_RULES = {
+    **PRICE_REFS,
+    "token_class": pl.String,  # null: all, in a multiplier
+    "context_above": pl.Int64,
+    "week_second_from": pl.Int32,
+    "week_second_to": pl.Int32,
+    "valid_from": INSTANT,
+    "valid_to": INSTANT,
+    "rate_pico": pl.Int64,  # null in a multiplier
+    "multiplier_nano": pl.Int64,  # in 1e-9, on what the layers below state; null in a price
+    "source": pl.String,  # contract, correction
+    "source_url": pl.String,
+    "note": pl.String,
 }
 
 # PRICE_BOOK as pricing uses it: one row for each card, a column for each class. Cards of one price ref do not overlap.
@@ -141,12 +174,38 @@ RATE_CARDS = {
     **PRICE_REFS,  # exactly as in the ledger (null matches null)
     "valid_from": INSTANT,
     "valid_to": INSTANT,
-    "day_second_from": pl.Int32,
-    "day_second_to": pl.Int32,
+    "week_second_from": pl.Int32,
+    "week_second_to": pl.Int32,
     "context_above": pl.Int64,  # input_tokens > context_above (a call with 0 input tokens is on the card with 0)
     "context_up_to": pl.Int64,  # input_tokens <= context_up_to; null: no bound
-    **{f"{token_class}_rate_pico": pl.Int64 for token_class in TOKEN_CLASSES},
+    **{f"{name}_rate": pl.Int64 for name in RATE_CLASSES},  # pico-USD per unit
+    "price_status": pl.String,  # null: no class has a row here; another book has
+}
+
+# What other books say on the same cards: the user's contract left out, or what was believed at another time.
+BOOK_RATES = {
+    "book": pl.String,
+    "card_id": pl.Int64,
+    **{f"{name}_rate": pl.Int64 for name in RATE_CLASSES},  # pico-USD per unit
+    "price_status": pl.String,  # null: the book says nothing of the card
+}
+
+# Where sources of prices disagree: one row for each source that states a rate in a cell in which not all are equal.
+PRICE_DIFFERENCES = {
+    "difference_id": pl.Int64,  # the rows of one price ref, class, context, window and span
+    **PRICE_REFS,
+    "token_class": pl.String,
+    "context_above": pl.Int64,
+    "context_up_to": pl.Int64,  # input_tokens <= context_up_to; null: no bound
+    "week_second_from": pl.Int32,
+    "week_second_to": pl.Int32,
+    "valid_from": INSTANT,
+    "valid_to": INSTANT,
+    "source": pl.String,  # its name, without the version
+    "rate_pico": pl.Int64,
     "price_status": pl.String,
+    "source_url": pl.String,
+    "note": pl.String,
 }
 
 # RATE_CARDS under each scenario, exact: atto-USD per unit. The scenario "actual" is the cards themselves.
@@ -154,7 +213,7 @@ SCENARIO_RATES = {
     "scenario": pl.String,
     "scenario_order": pl.Int32,
     "card_id": pl.Int64,
-    **{f"{token_class}_rate_atto": pl.Int128 for token_class in TOKEN_CLASSES},
+    **{f"{name}_rate": pl.Int128 for name in TOKEN_CLASSES},  # atto-USD per unit
 }
 
 

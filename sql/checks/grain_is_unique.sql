@@ -23,6 +23,14 @@ with grains as (
     union all
     select 'recorded_cost', count(*) from recorded_cost group by content_id, provider, model
     union all
+    select 'cost_by_class', count(*)
+    from cost_by_class
+    group by day, provider, model, service_tier, region, is_batch, token_class
+    union all
+    select 'price_certainty', count(*) from price_certainty group by provider, model, price_status
+    union all
+    select 'price_book_revision', count(*) from price_book_revision group by provider, model, change
+    union all
     select 'files', count(*) from files group by content_id
 )
 

@@ -23,7 +23,7 @@ with named_cells as (
         ),
         coalesce(user_id, 'unattributed') as user_name,
         coalesce(customer_id, 'unattributed') as customer,
-        price_status = 'not_billed' as is_free_of_charge,
+        is_priced(price_status) as is_priced,
         is_success is not null as is_labelled,
     from usage_cube
 ),
@@ -41,24 +41,33 @@ cells as (
         end as dimension,
         coalesce(feature, user_name, customer, model, day, 'all') as name,
         card_id,
-        is_free_of_charge,
+        is_priced,
         is_labelled,
         sum(call_count) as call_count,
         sum(uncached_input_tokens) as uncached_input_tokens,
+        sum(uncached_audio_tokens) as uncached_audio_tokens,
+        sum(input_image_tokens) as input_image_tokens,
+        sum(input_video_tokens) as input_video_tokens,
         sum(cache_read_tokens) as cache_read_tokens,
         sum(cache_write_5m_tokens) as cache_write_5m_tokens,
         sum(cache_write_1h_tokens) as cache_write_1h_tokens,
         sum(cache_write_other_tokens) as cache_write_other_tokens,
+        sum(cache_read_audio_tokens) as cache_read_audio_tokens,
         sum(output_tokens) as output_tokens,
+        sum(output_audio_tokens) as output_audio_tokens,
+        sum(output_image_tokens) as output_image_tokens,
+        sum(reasoning_tokens) as reasoning_tokens,
         sum(web_search_count) as web_search_count,
+        sum(file_search_count) as file_search_count,
+        sum(code_session_count) as code_session_count,
     from named_cells
     group by grouping sets (
-        (card_id, is_free_of_charge, is_labelled, feature),
-        (card_id, is_free_of_charge, is_labelled, user_name),
-        (card_id, is_free_of_charge, is_labelled, customer),
-        (card_id, is_free_of_charge, is_labelled, model),
-        (card_id, is_free_of_charge, is_labelled, day),
-        (card_id, is_free_of_charge, is_labelled)
+        (card_id, is_priced, is_labelled, feature),
+        (card_id, is_priced, is_labelled, user_name),
+        (card_id, is_priced, is_labelled, customer),
+        (card_id, is_priced, is_labelled, model),
+        (card_id, is_priced, is_labelled, day),
+        (card_id, is_priced, is_labelled)
     )
 ),
 
@@ -80,15 +89,8 @@ cell_costs as (
         rates.scenario,
         rates.scenario_order,
         case
-            when cells.is_free_of_charge then 0::hugeint
-            when cells.card_id is not null then cost_of(
-                cells.uncached_input_tokens, cells.cache_read_tokens, cells.cache_write_5m_tokens,
-                cells.cache_write_1h_tokens, cells.cache_write_other_tokens,
-                cells.output_tokens, cells.web_search_count,
-                rates.input_rate_atto, rates.cache_read_rate_atto, rates.cache_write_5m_rate_atto,
-                rates.cache_write_1h_rate_atto, rates.cache_write_other_rate_atto, rates.output_rate_atto,
-                rates.web_search_rate_atto
-            )
+            when cells.is_priced and cells.card_id is not null then cost_of(cells, rates)
+            when cells.is_priced then 0::hugeint
         end as cost_atto,
     from cells
     inner join rates

@@ -33,15 +33,8 @@ cell_costs as (
         rates.scenario,
         rates.scenario_order,
         case
-            when cells.price_status = 'not_billed' then 0::hugeint
-            when cells.card_id is not null then cost_of(
-                cells.uncached_input_tokens, cells.cache_read_tokens, cells.cache_write_5m_tokens,
-                cells.cache_write_1h_tokens, cells.cache_write_other_tokens,
-                cells.output_tokens, cells.web_search_count,
-                rates.input_rate_atto, rates.cache_read_rate_atto, rates.cache_write_5m_rate_atto,
-                rates.cache_write_1h_rate_atto, rates.cache_write_other_rate_atto, rates.output_rate_atto,
-                rates.web_search_rate_atto
-            )
+            when is_priced(cells.price_status) and cells.card_id is not null then cost_of(cells, rates)
+            when is_priced(cells.price_status) then 0::hugeint
         end as cost_atto,
     from usage_cube as cells
     inner join rates

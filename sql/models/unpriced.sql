@@ -1,6 +1,6 @@
 -- one row per provider, model, reason and token class of calls without a cost; null in token_class: all of these calls
 -- provider | who served the calls
--- model | model as served
+-- model | model that the price was looked up for: as served, else as asked for
 -- price_status | why they have no cost, as in calls
 -- token_class | a class that they used and that has no rate; null: the calls as a whole
 -- call_count | calls
@@ -8,7 +8,7 @@
 -- quantity | tokens (or searches) of the class; for the calls as a whole their input plus output; null: unknown
 -- first_day | UTC date of the first of them; null: the log does not say
 with unpriced_calls as (
-    select *
+    select * replace (coalesce(model, model_requested) as model)
     from calls
     where cost_pico is null
 ),
@@ -48,6 +48,8 @@ select
         when 'cache_write_other' then cache_write_other_tokens
         when 'output' then output_tokens
         when 'web_search' then web_search_count
+        when 'file_search' then file_search_count
+        when 'code_session' then code_session_count
     end) as quantity,
     min(day) as first_day,
 from class_calls

@@ -105,7 +105,7 @@ def dated_prices() -> Iterator[tuple]:
     known: dict[tuple, Decimal] = {}
     for row in rows:
         prefix, _, rest = row["model"].partition("/")
-        if prefix in ("azure_ai", "codestral"):
+        if prefix in ("azure_ai", "codestral", "text-completion-codestral"):
             continue  # another door of a provider that the table has too, at other prices
         provider, model = (ids.get(prefix, prefix), rest) if rest else ("", prefix)
         for token_class in ("input", "output"):

@@ -29,8 +29,8 @@ def rate_card(number: int, **given) -> dict:
     """Card `number` of openai's `model-a`, always valid: 2 USD per million input tokens, 10 output, 0.2 cache reads."""
     row = dict.fromkeys(schemas.RATE_CARDS)
     row |= {"card_id": number, "provider": "openai", "model": "model-a", "price_status": "exact"}
-    row |= {"day_second_from": 0, "day_second_to": 86400, "context_above": 0}
-    row |= {"input_rate_pico": 2_000_000, "cache_read_rate_pico": 200_000, "output_rate_pico": 10_000_000}
+    row |= {"week_second_from": 0, "week_second_to": 604800, "context_above": 0}
+    row |= {"input_rate": 2_000_000, "cache_read_rate": 200_000, "output_rate": 10_000_000}
     row |= given
     return row | {bound: instant(row[bound]) for bound in ("valid_from", "valid_to")}
 
@@ -56,13 +56,21 @@ def quarantine_row(number: int, **given) -> dict:
 def price_row(number: int, **given) -> dict:
     row = dict.fromkeys(schemas.PRICE_BOOK)
     row |= {"provider": "openai", "model": "model-a", "token_class": "input", "context_above": 0, "recorded_at": NOON}
-    row |= {"day_second_from": 0, "day_second_to": 86400, "rate_pico": 2_000_000, "price_status": "exact"}
+    row |= {"week_second_from": 0, "week_second_to": 604800, "rate_pico": 2_000_000, "price_status": "exact"}
     row |= {"source": "contract"} | given
     return row | {name: instant(row[name]) for name in ("valid_from", "valid_to", "recorded_at", "superseded_at")}
 
 
 def unmatched_rate(number: int, **given) -> dict:
-    return price_row(number, **{"model": f"model-{number}"} | given)
+    row = price_row(number, **{"model": f"model-{number}"} | given)
+    return {name: row.get(name) for name in schemas.PRICE_RULES}
+
+
+def book_rate(number: int, **given) -> dict:
+    """What the book "believed_then" says on card `number`: half of the card's rates."""
+    row = dict.fromkeys(schemas.BOOK_RATES)
+    row |= {"book": "believed_then", "card_id": number, "price_status": "exact"}
+    return row | {"input_rate": 1_000_000, "cache_read_rate": 100_000, "output_rate": 5_000_000} | given
 
 
 def run_row(number: int, **given) -> dict:
@@ -76,8 +84,8 @@ def scenario_rates(cards: pl.DataFrame, scenarios: dict[str, str]) -> pl.DataFra
         for card in cards.iter_rows(named=True):
             row = {"scenario": scenario, "scenario_order": order, "card_id": card["card_id"]}
             for token_class in schemas.TOKEN_CLASSES:
-                rate = card[f"{token_class}_rate_pico"]
-                row[f"{token_class}_rate_atto"] = None if rate is None else int(rate * 10**6 * Fraction(factor))
+                rate = card[f"{token_class}_rate"]
+                row[f"{token_class}_rate"] = None if rate is None else int(rate * 10**6 * Fraction(factor))
             rows.append(row)
     return pl.DataFrame(rows, schema=schemas.SCENARIO_RATES, orient="row")
 
@@ -109,7 +117,8 @@ BUILDERS = {
     "rate_cards": (rate_card, schemas.RATE_CARDS),
     "revenue": (revenue_row, schemas.REVENUE),
     "price_book": (price_row, schemas.PRICE_BOOK),
-    "unmatched_rates": (unmatched_rate, schemas.PRICE_BOOK),
+    "unmatched_rates": (unmatched_rate, schemas.PRICE_RULES),
+    "book_rates": (book_rate, schemas.BOOK_RATES),
     "runs": (run_row, warehouse.RUNS),
 }
 

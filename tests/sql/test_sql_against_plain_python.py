@@ -11,8 +11,8 @@ from tests.sql import builders
 
 CARDS = [
     {"model": "model-a", "context_up_to": 50},
-    {"model": "model-a", "context_above": 50, "input_rate_pico": 3, "output_rate_pico": 7},
-    {"model": "model-b", "cache_read_rate_pico": None, "input_rate_pico": 11},
+    {"model": "model-a", "context_above": 50, "input_rate": 3, "output_rate": 7},
+    {"model": "model-b", "cache_read_rate": None, "input_rate": 11},
 ]
 SCENARIOS = {"actual": "1", "-30%": "7/10", "odd": "22/7"}
 
@@ -76,7 +76,7 @@ def cost_usd(call, factor="1"):
     card = builders.rate_card(number, **CARDS[number])
     total = Fraction(0)
     for quantity, name in ((input_tokens - cached, "input"), (cached, "cache_read"), (output_tokens, "output")):
-        rate = card[f"{name}_rate_pico"]
+        rate = card[f"{name}_rate"]
         if quantity and rate is None:
             return None
         total += quantity * int((rate or 0) * 10**6 * Fraction(factor))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from transforms.scenarios import ATTO_PER_PICO, Change, Scenario, parse, parse_all, scenario_rates
 from transforms.schemas import RATE_CARDS, SCENARIO_RATES, TOKEN_CLASSES, empty
 
-RATES = [f"{name}_rate_pico" for name in TOKEN_CLASSES]
+RATES = [f"{name}_rate" for name in TOKEN_CLASSES]
 
 
 def cards_of(*rates: int | None, provider: str | None = "openai", model: str = "gpt-5") -> pl.DataFrame:
@@ -21,7 +21,7 @@ def cards_of(*rates: int | None, provider: str | None = "openai", model: str = "
 
 
 def atto(rates: pl.DataFrame, scenario: str, token_class: str = "input") -> list[int | None]:
-    return rates.filter(scenario=scenario)[f"{token_class}_rate_atto"].to_list()
+    return rates.filter(scenario=scenario)[f"{token_class}_rate"].to_list()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Traps 21 and 22: aggregates that look like calls, and aliases that hide the model."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -162,7 +163,8 @@ as_it_stands = instead(bedrock, "model", lambda model_id: model_id)
     without={
         "an ARN may end in the model": (
             instead(bedrock, "model", lambda model_id: pl.when(~model_id.str.starts_with("arn:")).then(model_id)),
-            ([(None, PROFILE, None)], [(None, "unknown_model", 1)]),
+            # the catalogue finds the model in the text, the contract does not
+            ([(None, PROFILE, Decimal("0.000495"))], []),
         )
     },
 )
@@ -172,7 +174,7 @@ def test_trap_22_an_inference_profile_of_bedrock(logs: Logs) -> Any:
 
 @trap(
     "22",
-    right=([(None, HIDDEN, None)], [(None, "unknown_model", 1)]),
+    right=([(None, HIDDEN, None)], [(HIDDEN, "unknown_model", 1)]),
     without={
         "a profile of one's own names no model": (
             as_it_stands,

@@ -91,12 +91,12 @@ def test_trap_23_kongs_tries_are_one_call(logs: Logs) -> Any:
 # Trap 24: fees beside tokens.
 
 TOOLS = ("web_search_count", "file_search_count", "code_session_count")
-FEES = {"web_search": 7} | ONE_USD
+FEES = {"web_search": 7, "file_search": 3, "code_session": 5} | ONE_USD
 
 
 @trap(
     "24",
-    right=[(2, 1, 1, 100 + 10 + 2 * 7)],
+    right=[(2, 1, 1, 100 + 10 + 2 * 7 + 3 + 5)],
     without={
         "tools that are billed by use are counted": (
             instead(openai_usage, "_tool_counts", lambda _: (None,) * 3),
@@ -104,7 +104,7 @@ FEES = {"web_search": 7} | ONE_USD
         ),
         "of a web search only the searches": (
             instead(openai_usage, "_is_billed", lambda _: True),
-            [(3, 1, 1, 100 + 10 + 3 * 7)],
+            [(3, 1, 1, 100 + 10 + 3 * 7 + 3 + 5)],
         ),
     },
 )

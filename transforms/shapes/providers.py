@@ -20,6 +20,8 @@ PROVIDER_IDS = {
     "aws-bedrock": "aws", "azure-ai": "azure", "google-ai-studio": "google", "google-vertex-ai": "google",
     "vertex-ai": "google", "mistral-ai": "mistral", "perplexity-ai": "perplexity", "workers-ai": "cloudflare",
     "amazon-bedrock": "aws", "vertex": "google", "gateway": None,
+    "bedrock_mantle": "aws", "github_copilot": "github-copilot", "meta_llama": "meta",
+    "text-completion-codestral": "mistral",
     "litellm": None, "litellm_proxy": None,
 }  # fmt: skip
 

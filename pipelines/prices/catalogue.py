@@ -1,4 +1,4 @@
-"""Step 7, prices as their sources state them: the genai-prices catalogue and the user's own price file."""
+"""Step 7, prices as the genai-prices catalogue states them."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,26 +6,32 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import polars as pl
 
-from pipelines.price_file import read_price_file
-from transforms.price_book import AS_INPUT, merged, spans
-from transforms.schemas import PRICE_BOOK, PRICE_REFS, TOKEN_CLASSES
+from transforms.prices.grid import merged, spans
+from transforms.schemas import PRICE_BOOK, PRICE_REFS, WEEK_SECONDS
 from transforms.shapes.providers import provider_id_of
 
-__all__ = ["catalogue_rates", "read_price_file"]
-
-
-# What prices a class in genai-prices: its own price key, else that of its nearest priced ancestor in the unit registry.
+# What prices a class in genai-prices: its own price key, for a timed write else that of all writes.
 PRICE_KEYS = {
     "input": ("input_mtok",),
-    "cache_read": ("cache_read_mtok", "input_mtok"),
-    "cache_write_5m": ("cache_write_5m_mtok", "cache_write_mtok", "input_mtok"),
-    "cache_write_1h": ("cache_write_1h_mtok", "cache_write_mtok", "input_mtok"),
-    "cache_write_other": ("cache_write_mtok", "input_mtok"),
+    "cache_read": ("cache_read_mtok",),
+    "cache_write_5m": ("cache_write_5m_mtok", "cache_write_mtok"),
+    "cache_write_1h": ("cache_write_1h_mtok", "cache_write_mtok"),
+    "cache_write_other": ("cache_write_mtok",),
     "output": ("output_mtok",),
+    "input_audio": ("input_audio_mtok",),
+    "input_image": ("input_image_mtok",),
+    "input_video": ("input_video_mtok",),
+    "cache_read_audio": ("cache_audio_read_mtok",),
+    "output_audio": ("output_audio_mtok",),
+    "output_image": ("output_image_mtok",),
+    "reasoning": ("output_reasoning_mtok",),
+    "request": ("requests_kcount",),
     "web_search": ("web_searches_kcount",),
+    "file_search": ("storage_searches_kcount",),
 }
 PICO_PER_UNIT = {"mtok": 10**6, "kcount": 10**9}  # 1e12 pico-USD over the units that a catalogue price is for
 STANDARD_TIERS = (None, "default", "standard", "auto", "on_demand")  # a service tier that asks for no price of its own
+DAY_SECONDS = 86_400
 
 
 def catalogue_rates(refs: pl.DataFrame) -> pl.DataFrame:
@@ -53,17 +59,26 @@ def _catalogue_rows(snapshot, ref: dict, source: str) -> Iterator[dict]:
     # genai-prices applies a request's context only to a provider's own models
     context = _price_context(ref) if is_own else {}
     cells = list(_cells(model, context, ref, status))
-    for token_class in TOKEN_CLASSES:
+    own = {name: ref[name] for name in PRICE_REFS} | {"source": source}
+    own["source_url"] = (owner.pricing_urls or [None])[0]
+    for token_class in PRICE_KEYS:
         dated = [(start, end, tuple(merged(_of_class(windows, token_class)))) for start, end, windows in cells]
         for start, end, windows in merged(dated):
             for day_from, day_to, tiers in windows:
                 for above, rate, rate_status, note in tiers or ():
-                    yield {
-                        **{name: ref[name] for name in PRICE_REFS}, "token_class": token_class, "context_above": above,
-                        "day_second_from": day_from, "day_second_to": day_to, "valid_from": start, "valid_to": end,
-                        "rate_pico": rate, "price_status": rate_status, "source": source + note,
-                        "source_url": (owner.pricing_urls or [None])[0],
-                    }  # fmt: skip
+                    for week_from, week_to in _weekly(day_from, day_to):
+                        yield own | {
+                            "token_class": token_class, "context_above": above, "week_second_from": week_from,
+                            "week_second_to": week_to, "valid_from": start, "valid_to": end, "rate_pico": rate,
+                            "price_status": rate_status, "note": note,
+                        }  # fmt: skip
+
+
+def _weekly(day_from: int, day_to: int) -> list[tuple[int, int]]:
+    """A window of each day as windows of the week."""
+    if (day_from, day_to) == (0, DAY_SECONDS):
+        return [(0, WEEK_SECONDS)]
+    return [(start + day_from, start + day_to) for start in range(0, WEEK_SECONDS, DAY_SECONDS)]
 
 
 def _of_class(windows: list, token_class: str) -> list:
@@ -128,7 +143,7 @@ def _cells(model, context: dict, ref: dict, status: str) -> Iterator[tuple]:
     constraints = [condition.constraint for condition in conditions]
     days = sorted({c.start_date for c in constraints if hasattr(c, "start_date")})
     edges = {_utc_second(at) for c in constraints if hasattr(c, "start_time") for at in (c.start_time, c.end_time)}
-    day_edges = sorted({0, 86_400, *edges})
+    day_edges = sorted({0, DAY_SECONDS, *edges})
     for start, end in spans([None, *days, None]):
         midnight = datetime.combine(start or date(1970, 1, 1), time(), UTC)
         windows = []
@@ -142,35 +157,34 @@ def _cells(model, context: dict, ref: dict, status: str) -> Iterator[tuple]:
 
 def _utc_second(at: time) -> int:
     offset = at.utcoffset() or timedelta()
-    return (at.hour * 3600 + at.minute * 60 + at.second - int(offset.total_seconds())) % 86_400
+    return (at.hour * 3600 + at.minute * 60 + at.second - int(offset.total_seconds())) % DAY_SECONDS
 
 
-def _not_in_catalogue(model, context: dict, ref: dict, at: datetime) -> str:
+def _not_in_catalogue(model, context: dict, ref: dict, at: datetime) -> str | None:
     """A note where the call was a batch or of a special tier and genai-prices gives it the standard price."""
     tier = (ref["service_tier"] or "").lower() or None
     asked = "batch" if ref["is_batch"] or tier == "batch" else tier
     if asked in STANDARD_TIERS:
-        return ""
+        return None
     for variant in model.price_variants or ():
         is_met = all(context.get(key) == value for key, value in variant.when.items())
         if is_met and (variant.constraint is None or variant.constraint.active(at)):
-            return ""
-    return f", standard rate (no {asked} price)"
+            return None
+    return f"standard rate (no {asked} price)"
 
 
-def _rates(prices, status: str, note: str) -> dict[str, tuple] | None:
+def _rates(prices, status: str, note: str | None) -> dict[str, tuple] | None:
     """(context_above, rate_pico, price_status, note) tiers by token class; None: the model carries no price at all."""
-    if not any(price is not None for price in vars(prices).values()):
+    tiers = {name: _tiers(prices, _price_key(prices, keys)) for name, keys in PRICE_KEYS.items()}
+    known = [price for by_context in tiers.values() for price in by_context.values()]
+    if not known:
         return None
-    # The fee is not a token's: a price without it would be far too low, so the model is known and without a rate.
-    fee_note = ", without rate: it bills a fee for each request" if prices.requests_kcount is not None else ""
-    keys = {name: _price_key(prices, keys) for name, keys in PRICE_KEYS.items()}
-    tiers = {name: {0: None} if fee_note else _tiers(prices, key) for name, key in keys.items()}
-    known = [price for by_context in tiers.values() for price in by_context.values() if price is not None]
-    status = "free" if known and not any(known) else status
-    notes = {name: _stand_in(name, key) + note + fee_note for name, key in keys.items()}
+    status = "free" if not any(known) else "context_unmatched" if note else status
     return {
-        name: tuple((above, *_integer_rate(price, status, notes[name])) for above, price in by_context.items())
+        name: tuple(
+            (above, *_integer_rate(price, status, [note, _stand_in(prices, name)]))
+            for above, price in by_context.items()
+        )
         for name, by_context in tiers.items()
     }
 
@@ -180,25 +194,23 @@ def _price_key(prices, keys: tuple[str, ...]) -> str:
     return next((key for key in keys if getattr(prices, key) is not None), keys[-1])
 
 
-def _stand_in(token_class: str, key: str) -> str:
-    """A note where the catalogue has no price of the class itself, which is what a contract's input rate replaces."""
-    if key == PRICE_KEYS[token_class][0]:
-        return ""
-    return AS_INPUT if key == "input_mtok" else ", as cache_write"
+def _stand_in(prices, token_class: str) -> str | None:
+    """A note where the catalogue has one price for writes of any lifetime."""
+    keys = PRICE_KEYS[token_class]
+    return None if _price_key(prices, keys) == keys[0] else "as cache_write"
 
 
-def _tiers(prices, key: str) -> dict[int, Decimal | None]:
-    """Pico-USD per unit by the context above which it holds."""
+def _tiers(prices, key: str) -> dict[int, Decimal]:
+    """Pico-USD per unit by the context above which it holds; none where there is no price."""
     price, scale = getattr(prices, key), PICO_PER_UNIT[key.rsplit("_", 1)[1]]
     if price is None:
-        return {0: None}
+        return {}
     if isinstance(price, Decimal):
         return {0: price * scale}
     return {0: price.base * scale, **{tier.start: tier.price * scale for tier in price.tiers}}
 
 
-def _integer_rate(price: Decimal | None, status: str, note: str) -> tuple[int | None, str, str]:
-    if price is None:
-        return None, status, note
+def _integer_rate(price: Decimal, status: str, notes: list[str | None]) -> tuple[int, str, str | None]:
     rate = int(price.to_integral_value(ROUND_HALF_EVEN))
-    return rate, status, note if rate == price else note + ", rounded to 1e-12"
+    notes = notes if rate == price else [*notes, "rounded to 1e-12"]
+    return rate, status, "; ".join(note for note in notes if note) or None

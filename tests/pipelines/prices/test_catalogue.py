@@ -11,10 +11,21 @@ from genai_prices import types as genai
 from genai_prices.data_snapshot import DataSnapshot, get_snapshot, set_custom_snapshot
 from genai_prices.units import _get_registry
 
-from pipelines.price_sources import PRICE_KEYS, catalogue_rates, read_price_file
-from pipelines.settings import UserError
+from pipelines import warehouse
+from pipelines.prices.catalogue import PRICE_KEYS, catalogue_rates
 from tests import reference
-from transforms.schemas import PRICE_BOOK, PRICE_REFS, TOKEN_CLASSES
+from transforms.prices import book
+from transforms.prices.cards import rate_cards
+from transforms.schemas import (
+    LEDGER,
+    PART_CLASSES,
+    PRICE_BOOK,
+    PRICE_REFS,
+    PRICE_RULES,
+    RATE_CARDS,
+    WEEK_SECONDS,
+    empty,
+)
 
 # What a ref says beyond its model, and how genai-prices is told the same.
 CONTEXTS = (
@@ -70,27 +81,43 @@ def edges_of(model: genai.ModelInfo) -> tuple[list[datetime], list[int]]:
     return instants, tokens
 
 
+def names_tried(model: genai.ModelInfo) -> list[str]:
+    return names_of(model)[:3]
+
+
+def parts_of(pick: random.Random, whole: int, count: int) -> list[int]:
+    """`count` numbers that add up to at most `whole`, most of them 0."""
+    return [pick.choice((0, 0, 0, pick.randint(0, whole // count))) for _ in range(count)]
+
+
 def random_call(pick: random.Random, provider: str, model: genai.ModelInfo) -> dict:
     said, context = pick.choice(CONTEXTS) if pick.random() < 0.6 else CONTEXTS[0]
     instants, tokens = edges_of(model)
     input_tokens = max(0, pick.choice(tokens) + pick.choice((-1, 0, 1, 0, 5000, -1000)))
-    part = [pick.choice((0, 0, pick.randint(0, input_tokens // 4))) for _ in reference.CACHE_CLASSES]
+    read, write_5m, write_1h, write_other, audio, image, video = parts_of(pick, input_tokens, 7)
+    (cached_audio,) = parts_of(pick, read, 1)
+    output_tokens = pick.choice((0, 1, pick.randint(0, 100_000)))
+    said_out, drawn, thought = parts_of(pick, output_tokens, 3)
     return {
-        **dict.fromkeys(PRICE_REFS), "provider": provider, "model": pick.choice(names_of(model)), **said,
+        **dict.fromkeys(PRICE_REFS), "provider": provider, "model": pick.choice(names_tried(model)), **said,
         "context": context, "status": "success", "input_tokens": input_tokens,
-        **{f"{name}_tokens": count for name, count in zip(reference.CACHE_CLASSES, part, strict=True)},
-        "output_tokens": pick.choice((0, 1, pick.randint(0, 100_000))),
-        "web_search_count": pick.choice((None, 0, 0, 0, 0, 3)),
+        "cache_read_tokens": read, "cache_write_5m_tokens": write_5m, "cache_write_1h_tokens": write_1h,
+        "cache_write_other_tokens": write_other, "input_audio_tokens": audio + cached_audio,
+        "cache_read_audio_tokens": cached_audio, "input_image_tokens": image, "input_video_tokens": video,
+        "output_tokens": output_tokens, "output_audio_tokens": said_out, "output_image_tokens": drawn,
+        "reasoning_tokens": thought, "web_search_count": pick.choice((*[0] * 30, None, 3)),
+        "file_search_count": pick.choice((*[0] * 30, None, 2)),
         "called_at": pick.choice(instants) + timedelta(microseconds=pick.choice((-1, 0, 1, 86_400_000_000 * 40))),
     }  # fmt: skip
 
 
-def without_unpriced(call: dict, rows: list[dict]) -> dict:
-    """`call` without the units that have no rate here; genai-prices prices them at 0."""
-    rates, _ = reference.card(call, rows)
-    output_tokens = 0 if rates["output"] is None else call["output_tokens"]
-    web_search_count = None if rates["web_search"] is None else call["web_search_count"]
-    return call | {"output_tokens": output_tokens, "web_search_count": web_search_count}
+# Nothing is, say, an image and read from a cache: genai-prices wants that to be said.
+NO_OVERLAP = {
+    f"cache_{kind}_{how}_tokens": 0
+    for kind in ("audio", "image", "video")
+    for how in ("read", "write", "write_5m", "write_1h")
+    if (kind, how) != ("audio", "read")
+} | {f"output_{kind}_reasoning_tokens": 0 for kind in ("audio", "image")}
 
 
 def genai_cost(call: dict) -> Fraction | None:
@@ -102,8 +129,17 @@ def genai_cost(call: dict) -> Fraction | None:
         cache_write_tokens=sum(writes),
         cache_write_5m_tokens=call["cache_write_5m_tokens"],
         cache_write_1h_tokens=call["cache_write_1h_tokens"],
+        input_audio_tokens=call["input_audio_tokens"],
+        cache_audio_read_tokens=call["cache_read_audio_tokens"],
+        input_image_tokens=call["input_image_tokens"],
+        input_video_tokens=call["input_video_tokens"],
         output_tokens=call["output_tokens"],
+        output_audio_tokens=call["output_audio_tokens"],
+        output_image_tokens=call["output_image_tokens"],
+        output_reasoning_tokens=call["reasoning_tokens"],
         web_searches=call["web_search_count"],
+        storage_searches=call["file_search_count"],
+        **NO_OVERLAP,
     )
     try:
         priced = genai_prices.calc_price(
@@ -118,63 +154,103 @@ def genai_cost(call: dict) -> Fraction | None:
     return Fraction(priced.total_price)
 
 
-def test_every_model_costs_what_genai_prices_says():
-    """Over the whole snapshot, at and around the edges of dates, hours and tiers. The exceptions, all of them:
+def cards_of(refs: pl.DataFrame) -> pl.DataFrame:
+    named = book.named(refs, {})
+    rows = book.applicable(named, empty(PRICE_RULES), [catalogue_rates(refs)])
+    return rate_cards({"now": rows}, refs)[0], rows
 
-    - a price with more than 12 decimals per unit is rounded, and its source says so: at most 0.5e-12 USD off per unit;
-    - a class without a price is unknown here and 0 there;
-    - a model that bills a fee for each request is unpriced here.
+
+CALL_COUNT = 105_000
+
+
+def test_every_model_costs_what_genai_prices_says():
+    """Over 100,000 calls over the whole snapshot, at and around the edges of dates, hours and tiers, in all contexts,
+    priced by the SQL model `calls` and by genai-prices. Equal to the last digit but for these, each of them checked:
+
+    - rounded: a price with more than 12 decimals per unit is rounded here, and its row says so: at most 0.5e-12 a unit;
+    - class_unpriced: a class without a price is unknown here and costs 0 there;
+    - unknown_model: known to neither, or without any price that our quantities could use: 0 there;
+    - cached_audio: where audio and cached input have prices and cached audio has none, genai-prices subtracts cached
+      audio twice from the input; here it is cached input, once.
     """
     pick = random.Random(20261121)
-    calls = [random_call(pick, p.id, model) for p in get_snapshot().providers for model in p.models for _ in range(3)]
-    book = catalogue_rates(refs_of(*({name: call[name] for name in PRICE_REFS} for call in calls)))
-    by_model = {key: part.to_dicts() for key, part in book.group_by("provider", "model")}
-    counts = dict.fromkeys(("equal", "rounded", "class_unpriced", "unknown_model"), 0)
-    for call in calls:
-        rows = by_model.get((call["provider"], call["model"]), [])
-        ours, status = reference.price(call, rows)
-        if status == "class_unpriced":
-            counts[status] += 1
-            call = without_unpriced(call, rows)
-            ours, status = reference.price(call, rows)
+    models = [(provider.id, model) for provider in get_snapshot().providers for model in provider.models]
+    calls = [random_call(pick, *models[number % len(models)]) for number in range(CALL_COUNT)]
+    refs = refs_of(*({name: call[name] for name in PRICE_REFS} for call in calls))
+    cards, rows = cards_of(refs)
+    is_rounded = pl.col("note").str.contains("rounded")
+    rounded = {key[:2] for key in rows.filter(is_rounded).select(PRICE_REFS.keys()).iter_rows()}
+    counts = dict.fromkeys(("equal", "rounded", "class_unpriced", "unknown_model", "cached_audio"), 0)
+    for call, (status, cost_pico, rates) in zip(calls, priced(calls, cards), strict=True):
+        ours = None if cost_pico is None else cost_pico * reference.PICO
         theirs = genai_cost(call)
-        if any("fee for each request" in row["source"] for row in rows):
-            assert ours is None or not any(reference.usage(call).values()), call
-        elif ours is None:
-            counts[status] += 1
+        if status == "unknown_model":
+            kind = "unknown_model"
             assert not theirs, call
-        elif theirs is None:
-            assert call["model"].startswith(call["provider"]), call  # "meta/..." of meta: genai-prices wants it without
-        elif any("rounded" in row["source"] for row in rows):
-            counts["rounded"] += 1
-            units = sum(reference.usage(call).values())
-            assert abs(ours - theirs) <= units * reference.PICO / 2, call
-        else:
-            counts["equal"] += 1
-            assert ours == theirs, call
-    assert counts["equal"] > 0.7 * len(calls), counts
-    assert 0 < counts["rounded"] < 0.02 * len(calls), counts
+        elif status == "class_unpriced":
+            kind = "class_unpriced"
+            known = {name: rate_pico or 0 for name, rate_pico in rates.items()}
+            units = reference.usage(call, rates)
+            ours = sum(units[name] * known[name] * reference.PICO for name in units)
+        if ours is not None and theirs is not None:
+            twice = call["cache_read_audio_tokens"] if is_cached_audio_twice(rates) else 0
+            if twice:
+                theirs -= twice * (rates["input_audio"] - rates["input"]) * reference.PICO
+            kind = "cached_audio" if twice else "equal" if status != "class_unpriced" else status
+            if (call["provider"], call["model"]) in rounded:
+                kind, units = "rounded", sum(reference.usage(call, rates).values())
+                assert abs(ours - theirs) <= units * reference.PICO / 2, call
+            else:
+                assert ours == theirs, call
+        counts[kind] += 1
+    assert sum(counts.values()) == CALL_COUNT
+    assert counts["equal"] > 0.7 * CALL_COUNT, counts
+    assert all(0 < counts[kind] < 0.3 * CALL_COUNT for kind in counts if kind != "equal"), str(counts)
 
 
-def test_what_genai_prices_leaves_unpriced_is_null_and_not_zero():
+def is_cached_audio_twice(rates: dict[str, int | None]) -> bool:
+    return None not in (rates["input_audio"], rates["cache_read"]) and rates["cache_read_audio"] is None
+
+
+def priced(calls: list[dict], cards: pl.DataFrame) -> list[tuple]:
+    """(price_status, cost_pico, rates by class) of each call, as the SQL model has them."""
+    rows = [dict.fromkeys(LEDGER) | {name: call[name] for name in call if name in LEDGER} for call in calls]
+    ledger = pl.DataFrame(rows, schema=LEDGER, orient="row").with_columns(
+        key_hi=pl.lit(0, pl.UInt64), key_lo=pl.int_range(pl.len(), dtype=pl.UInt64), content_id=pl.lit(1, pl.Int64),
+        line_number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64),
+    )  # fmt: skip
+    with warehouse.connect() as connection:
+        connection.execute("create schema source")
+        warehouse.load_table(connection, "ledger", ledger, LEDGER)
+        warehouse.load_table(connection, "rate_cards", cards, RATE_CARDS)
+        warehouse.load_table(connection, "contents", empty(warehouse.CONTENTS), warehouse.CONTENTS)
+        connection.execute((warehouse.SQL / "macros.sql").read_text())
+        connection.execute(f"create view calls as {warehouse.model_sql('calls')}")
+        query = "select price_status, cost_pico, card_id from calls order by line_number"
+        found = connection.sql(query).fetchall()
+    rates = {card["card_id"]: {name: card[f"{name}_rate"] for name in reference.CLASSES} for card in cards.to_dicts()}
+    return [(status, cost_pico, rates.get(card_id)) for status, cost_pico, card_id in found]
+
+
+def test_what_genai_prices_leaves_unpriced_has_no_row():
     embedding = rates_of(provider="openai", model="text-embedding-3-small")
     assert rate(embedding, "input") == [20_000]
-    assert rate(embedding, "output") == [None]
-    assert rate(rates_of(provider="groq", model="llama-3.3-70b-versatile"), "web_search") == [None]
+    assert rate(embedding, "output") == []
+    assert rate(rates_of(provider="groq", model="llama-3.3-70b-versatile"), "web_search") == []
 
 
 def test_a_model_that_carries_no_price_has_no_rows():
-    empty = [(p.id, m.id) for p in get_snapshot().providers for m in p.models if m.prices == genai.ModelPrice()]
-    assert len(empty) > 100
-    found = catalogue_rates(refs_of(*({"provider": provider, "model": model} for provider, model in empty)))
+    unpriced = [(p.id, m.id) for p in get_snapshot().providers for m in p.models if m.prices == genai.ModelPrice()]
+    assert len(unpriced) > 100
+    found = catalogue_rates(refs_of(*({"provider": provider, "model": model} for provider, model in unpriced)))
     named = {(row["provider"], row["model"]) for row in found.iter_rows(named=True)}
-    assert not named & {(p, m) for p, m in empty if get_snapshot().find_provider_model(m, None, p, None)[1].id == m}
+    assert not named & {(p, m) for p, m in unpriced if get_snapshot().find_provider_model(m, None, p, None)[1].id == m}
 
 
-def test_a_fee_for_each_request_leaves_the_model_known_and_unpriced():
+def test_a_fee_for_each_request_is_a_class():
     rows = rates_of(provider="perplexity", model="sonar")
-    assert rows["rate_pico"].null_count() == rows.height == len(TOKEN_CLASSES)
-    assert "fee for each request" in rows["source"][0]
+    assert rate(rows, "request") == [12_000_000_000], "12 USD for a thousand"
+    assert rate(rows, "input") == [1_000_000]
 
 
 def test_price_keys_are_the_registry_ancestors_nearest_first():
@@ -185,7 +261,12 @@ def test_price_keys_are_the_registry_ancestors_nearest_first():
         ancestors = [unit for unit in ancestors if unit.usage_key != "total_tokens"]
         nearest = sorted(ancestors, key=lambda unit: -len(unit.dimensions))
         assert [unit.price_key for unit in nearest if unit.price_key in keys[1:]] == list(keys[1:]), token_class
-        unlisted = {unit.price_key for unit in nearest} - set(keys)
+        # priced as what it is part of, where the catalogue has no price of the class
+        fallbacks = {PART_CLASSES.get(token_class), "input" if token_class.startswith("cache") else None} - {None}
+        known = {key for name in fallbacks for key in PRICE_KEYS[name]}
+        if token_class == "cache_read_audio":
+            known |= set(PRICE_KEYS["input_audio"])  # see cached_audio above
+        unlisted = {unit.price_key for unit in nearest} - set(keys) - known
         priced = {key for p in get_snapshot().providers for m in p.models for key in price_keys(m)}
         assert not unlisted & priced, token_class
 
@@ -281,135 +362,38 @@ def test_free_is_what_the_catalogue_says_costs_zero():
 
 def test_a_price_that_the_catalogue_does_not_have_for_a_batch_is_told():
     batch = rates_of(provider="anthropic", model="claude-3-5-sonnet", is_batch=True)
-    assert all("standard rate (no batch price)" in source for source in batch["source"])
+    assert batch["price_status"].unique().to_list() == ["context_unmatched"]
+    assert batch["note"].unique().to_list()[0].startswith("standard rate (no batch price)")
     sonnet = rates_of(provider="anthropic", model="claude-sonnet-4-5", is_batch=True).filter(token_class="input")
     by_start = {row["valid_from"]: row for row in sonnet.filter(context_above=0).iter_rows(named=True)}
     assert by_start[datetime(2026, 10, 14, tzinfo=UTC)]["rate_pico"] == 1_500_000
-    assert "no batch price" in by_start[None]["source"]
+    assert by_start[datetime(2026, 10, 14, tzinfo=UTC)]["price_status"] == "exact"
+    assert by_start[None]["price_status"] == "context_unmatched"
+    assert "no batch price" in by_start[None]["note"]
 
 
-def test_hours_of_the_day_make_windows():
+def test_hours_of_the_day_make_windows_of_the_week():
     rows = rates_of(provider="deepseek", model="deepseek-v4-pro")
-    newest = rows.filter(pl.col("valid_to").is_null(), token_class="output").sort("day_second_from")
-    windows = newest.select("day_second_from", "day_second_to", "rate_pico").rows()
+    newest = rows.filter(pl.col("valid_to").is_null(), token_class="output").sort("week_second_from")
+    windows = newest.select("week_second_from", "week_second_to", "rate_pico").rows()
     low, peak = 1_980_000, 3_960_000
-    assert windows == [
+    of_a_day = [
         (0, 3_600, low),
         (3_600, 14_400, peak),
         (14_400, 21_600, low),
         (21_600, 36_000, peak),
         (36_000, 86_400, low),
     ]
+    days = range(0, WEEK_SECONDS, 86_400)
+    assert windows == [(day + start, day + end, rate_pico) for day in days for start, end, rate_pico in of_a_day]
 
 
 def test_rows_conform_and_no_refs_make_none():
     assert catalogue_rates(refs_of()).schema == pl.Schema(PRICE_BOOK)
     rows = rates_of(provider="openai", model="gpt-5.2")
     assert rows.schema == pl.Schema(PRICE_BOOK)
-    assert set(rows["token_class"]) == set(TOKEN_CLASSES)
+    assert {"input", "cache_read", "output"} <= set(rows["token_class"]) <= set(PRICE_KEYS)
     assert rows["recorded_at"].null_count() == rows.height
-
-
-# The user's price file
-
-HEADER = "provider,model,token_class,usd_per_million,valid_from"
-
-
-def price_file(tmp_path, *lines: str, header: str = HEADER):
-    path = tmp_path / "prices.csv"
-    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-    return path
-
-
-def test_a_price_file(tmp_path):
-    header = HEADER + ",valid_to,service_tier,region,is_batch,context_above,source_url"
-    rows = read_price_file(
-        price_file(
-            tmp_path,
-            "openai,gpt-5.2,input,1.75,2026-01-01,2026-07-01T12:00:00+02:00,flex,eu,true,200000,https://x.example",
-            ",gpt-*,output,0.000001,,,,,,,",
-            ",m,cache_write,3,2026-01-01T00:00:00Z,,,,FALSE,,",
-            header=header,
-        )
-    )
-    assert rows.schema == pl.Schema(PRICE_BOOK)
-    assert rows["token_class"].to_list() == ["input", "output", "cache_write_5m", "cache_write_1h", "cache_write_other"]
-    assert rows["rate_pico"].to_list() == [1_750_000, 1, 3_000_000, 3_000_000, 3_000_000]
-    first, second, third, *_ = rows.to_dicts()
-    assert first["valid_to"] == datetime(2026, 7, 1, 10, tzinfo=UTC)
-    assert (first["context_above"], first["is_batch"], first["source"]) == (200_000, True, "contract")
-    assert [second[name] for name in ("provider", "valid_from", "valid_to", "service_tier", "is_batch")] == [None] * 5
-    assert (third["is_batch"], third["valid_from"]) == (False, datetime(2026, 1, 1, tzinfo=UTC))
-
-
-@pytest.mark.parametrize(
-    ("line", "fact", "fix"),
-    [
-        (",m,input,-1,2026-01-01", "negative", "0 (free) or more"),
-        (",m,inputs,1,2026-01-01", "token_class 'inputs' is unknown", "cache_read"),
-        (",m,,1,2026-01-01", "token_class '' is unknown", "cache_read"),
-        (",m,input,$1,2026-01-01", "'$1' is not a number", "2.50"),
-        (",m,input,NaN,2026-01-01", "'NaN' is not a number", "2.50"),
-        (",m,input,,2026-01-01", "'' is not a number", "2.50"),
-        (",m,input,1_0,2026-01-01", "'1_0' is not a number", "2.50"),
-        (",m,input,0.0000001,2026-01-01", "more than 6 decimals (12 per token)", "round it to 6"),
-        (",m,input,5000000000,2026-01-01", "above 1000 USD per token", "per million"),
-        (",m,input,1,01/02/2026", "'01/02/2026' is not a date", "2026-01-31"),
-        (",,input,1,2026-01-01", "model is empty", "*"),
-        (",m,input,1,2026-01-01,2", "more cells than columns", "quote"),
-        ("OpenAI,GPT,input,2,2026-01-01T00:00:00Z", "the same price from the same instant as line 2", "keep one"),
-    ],
-)
-def test_a_wrong_line_is_named_with_the_fact_and_the_fix(tmp_path, line, fact, fix):
-    path = price_file(tmp_path, "openai,gpt,input,1,2026-01-01", line)
-    with pytest.raises(UserError) as error:
-        read_price_file(path)
-    message = str(error.value)
-    assert message.startswith(f"{path}, line 3: ") and fact in message and fix in message.split(";", 1)[1], message
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "fact"),
-    [
-        ("is_batch", "maybe", "neither true nor false"),
-        ("context_above", "200k", "not a whole number"),
-        ("valid_to", "2026-01-01", "is not after valid_from"),
-        ("valid_to", "soon", "valid_to 'soon' is not a date"),
-    ],
-)
-def test_a_wrong_optional_cell(tmp_path, column, value, fact):
-    path = price_file(tmp_path, f",m,input,1,2026-01-01,{value}", header=f"{HEADER},{column}")
-    with pytest.raises(UserError, match=f"line 2: .*{fact}.*; "):
-        read_price_file(path)
-
-
-def test_a_wrong_file(tmp_path):
-    with pytest.raises(UserError, match="cannot be read .*; name a readable CSV"):
-        read_price_file(tmp_path / "none.csv")
-    with pytest.raises(UserError, match="line 1: column 'valid_from' is missing; the first line must name provider"):
-        read_price_file(price_file(tmp_path, header="provider,model,token_class,usd_per_million"))
-    with pytest.raises(UserError, match="line 1: column 'note' is unknown"):
-        read_price_file(price_file(tmp_path, header=HEADER + ",note"))
-    (tmp_path / "empty.csv").write_text("")
-    with pytest.raises(UserError, match="line 1: column 'provider' is missing"):
-        read_price_file(tmp_path / "empty.csv")
-    (tmp_path / "latin.csv").write_bytes(HEADER.encode() + b"\n,caf\xe9,input,1,2026-01-01\n")
-    with pytest.raises(UserError, match="line 2: not UTF-8; save"):
-        read_price_file(tmp_path / "latin.csv")
-
-
-def test_a_provider_goes_by_its_id_and_a_gateway_stays_as_it_is(tmp_path):
-    rows = read_price_file(price_file(tmp_path, "Bedrock,a,input,1,", "x_ai,b,input,1,", "litellm,c,input,1,"))
-    assert rows["provider"].to_list() == ["aws", "x-ai", "litellm"]
-    with pytest.raises(UserError, match=r"line 3: the same price .* as line 2 \(codestral is mistral\); keep one"):
-        read_price_file(price_file(tmp_path, "mistral,a,input,1,", "codestral,a,input,0,"))
-
-
-def test_a_price_file_saved_by_a_spreadsheet(tmp_path):
-    path = tmp_path / "prices.csv"
-    path.write_bytes(b"\xef\xbb\xbf" + HEADER.encode() + b'\r\n"",gpt-5.2 , input,"2.50",2026-01-01\r\n\r\n')
-    rows = read_price_file(path)
-    assert rows.select("provider", "model", "rate_pico").rows() == [(None, "gpt-5.2", 2_500_000)]
 
 
 def test_nothing_is_fetched():

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.settings import UserError
-from transforms.schemas import PRICE_BOOK, PRICE_REFS, TOKEN_CLASSES
+from transforms.schemas import PRICE_REFS, PRICE_RULES, TOKEN_CLASSES, WEEK_SECONDS
 from transforms.shapes.providers import provider_id_of
 
 PRICE_FILE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from")
@@ -20,7 +20,7 @@ PRICE_KEY = (*PRICE_REFS, "token_class", "context_above", "valid_from")
 
 
 def read_price_file(path: Path | str) -> pl.DataFrame:
-    """PRICE_BOOK rows, source "contract", of a CSV file with PRICE_FILE_COLUMNS and any of PRICE_FILE_OPTIONS.
+    """PRICE_RULES, source "contract", of a CSV file with PRICE_FILE_COLUMNS and any of PRICE_FILE_OPTIONS.
 
     Providers become their genai-prices ids. An empty provider, service_tier, region or is_batch means any; `*` in a
     model stands for any text; `cache_write` for all three write classes; an empty valid_from for ever since. Dates and
@@ -49,7 +49,7 @@ def read_price_file(path: Path | str) -> pl.DataFrame:
                 rows.append(row)
     except (ValueError, csv.Error) as error:
         raise UserError(f"{path}, line {max(reader.line_num, 1)}: {error}") from None
-    return pl.DataFrame(rows, schema=PRICE_BOOK, orient="row")
+    return pl.DataFrame(rows, schema=PRICE_RULES, orient="row")
 
 
 def _check_columns(names: list[str]) -> None:
@@ -69,16 +69,16 @@ def _contract_rows(cells: dict[str, str]) -> list[dict]:
     if not cells["model"]:
         raise ValueError("model is empty; name a model, or * for all")
     rate = _contract_rate(cells["usd_per_million"] or "")
-    row = dict.fromkeys(PRICE_BOOK) | {
+    row = dict.fromkeys(PRICE_RULES) | {
         **{name: cells.get(name) for name in ("model", "service_tier", "region", "source_url")},
         # a gateway's own name stands for no provider: as it is, it matches no call, which is told
         "provider": provider_id_of(cells["provider"]) or cells["provider"],
         "is_batch": _choice(cells.get("is_batch"), {"true": True, "false": False, None: None}),
         "context_above": _whole_number(cells.get("context_above") or "0"),
-        "day_second_from": 0, "day_second_to": 86_400,
+        "week_second_from": 0, "week_second_to": WEEK_SECONDS,
         "valid_from": _instant(cells["valid_from"], "valid_from"),
         "valid_to": _instant(cells.get("valid_to"), "valid_to"),
-        "rate_pico": rate, "price_status": "exact" if rate else "free", "source": "contract",
+        "rate_pico": rate, "source": "contract",
     }  # fmt: skip
     if row["valid_from"] and row["valid_to"] and row["valid_to"] <= row["valid_from"]:
         raise ValueError(f"valid_to {cells['valid_to']} is not after valid_from {cells['valid_from']}; it is exclusive")

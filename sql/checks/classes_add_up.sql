@@ -1,0 +1,10 @@
+-- The costs by class are the calls' costs, to the last digit, and they are of disjoint classes.
+with totals as (
+    select
+        (select sum(cost_pico) from calls) as calls_pico,
+        (select sum(cost_pico) from cost_by_class) as classes_pico,
+)
+
+select *
+from totals
+where coalesce(calls_pico, 0) <> coalesce(classes_pico, 0) -- without any priced call both are nothing
