@@ -43,6 +43,17 @@ create or replace macro part_cost(quantity, rate, main_rate) as
         else quantity::hugeint * (rate::hugeint - main_rate::hugeint)
     end;
 
+-- What the parts and the fee for each request cost above the main classes.
+create or replace macro parts_cost(used, rates) as
+    part_cost(used.uncached_audio_tokens, rates.input_audio_rate, rates.input_rate)
+    + part_cost(used.input_image_tokens, rates.input_image_rate, rates.input_rate)
+    + part_cost(used.input_video_tokens, rates.input_video_rate, rates.input_rate)
+    + part_cost(used.cache_read_audio_tokens, rates.cache_read_audio_rate, rates.cache_read_rate)
+    + part_cost(used.output_audio_tokens, rates.output_audio_rate, rates.output_rate)
+    + part_cost(used.output_image_tokens, rates.output_image_rate, rates.output_rate)
+    + part_cost(used.reasoning_tokens, rates.reasoning_rate, rates.output_rate)
+    + part_cost(used.call_count, rates.request_rate, 0);
+
 -- THE cost formula: quantities of calls (or sums of them) times rates, in the rates' unit (pico or atto); both are rows,
 -- given by the name of their table. Null when a part is unknown.
 create or replace macro cost_of(used, rates) as
@@ -52,17 +63,14 @@ create or replace macro cost_of(used, rates) as
     + class_cost(used.cache_write_1h_tokens, rates.cache_write_1h_rate)
     + class_cost(used.cache_write_other_tokens, rates.cache_write_other_rate)
     + class_cost(used.output_tokens, rates.output_rate)
-    + part_cost(used.uncached_audio_tokens, rates.input_audio_rate, rates.input_rate)
-    + part_cost(used.input_image_tokens, rates.input_image_rate, rates.input_rate)
-    + part_cost(used.input_video_tokens, rates.input_video_rate, rates.input_rate)
-    + part_cost(used.cache_read_audio_tokens, rates.cache_read_audio_rate, rates.cache_read_rate)
-    + part_cost(used.output_audio_tokens, rates.output_audio_rate, rates.output_rate)
-    + part_cost(used.output_image_tokens, rates.output_image_rate, rates.output_rate)
-    + part_cost(used.reasoning_tokens, rates.reasoning_rate, rates.output_rate)
-    + part_cost(used.call_count, rates.request_rate, 0)
     + class_cost(used.web_search_count, rates.web_search_rate)
     + class_cost(used.file_search_count, rates.file_search_rate)
-    + class_cost(used.code_session_count, rates.code_session_rate);
+    + class_cost(used.code_session_count, rates.code_session_rate)
+    -- Most models have none of these rates, and most of the time would be spent on asking for each.
+    + case when coalesce(
+        rates.input_audio_rate, rates.input_image_rate, rates.input_video_rate, rates.cache_read_audio_rate,
+        rates.output_audio_rate, rates.output_image_rate, rates.reasoning_rate, rates.request_rate
+    ) is null then 0::hugeint else parts_cost(used, rates) end;
 
 -- A part counts in its own class only where that has a rate.
 create or replace macro priced_part(quantity, rate) as
