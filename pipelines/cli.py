@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 
 from pipelines.settings import LedgerBusy, Settings, UserError, instant_of
 
-EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_BUSY, EXIT_INTERRUPTED = 1, 3, 4, 75, 130
+EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_GAP, EXIT_BUSY, EXIT_INTERRUPTED = 1, 3, 4, 5, 75, 130
 INTERRUPTED = "interrupted; what was not committed yet is taken by the next run"
 GROUPINGS = ("feature", "user", "customer", "model", "day")
 
@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tokens per action and cost per outcome, measured from LLM call logs, and what happens when prices move.\n\n"
     "Exit codes: 0 done; 1 a mistake to mend; 2 wrong usage; 3 done, but a file could not be read; 4 a check failed "
-    "and nothing was published; 75 another run is writing; 130 interrupted.",
+    "and nothing was published; 5 the gap to a bill is above --tolerance; 75 another run is writing; 130 interrupted.",
 )
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
@@ -100,6 +100,26 @@ def sql(
 
     rows = stages.query(Settings.load(config, data=data), query)
     query_output.write(rows, output, sys.stdout)
+
+
+@app.command()
+def reconcile(
+    bills: Annotated[list[str], typer.Argument(help="Exports of what providers billed: files, folders or globs.")],
+    tolerance: Annotated[
+        str | None, typer.Option(help="Exit with 5 where the gap is more of what was billed, such as 1%.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="day, model or token_class.")] = "model",
+    as_json: AsJson = False, data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Compare the computed cost with what was billed, and tell what the gap is made of."""
+    from pipelines import stages
+    from pipelines.report import reconciliation
+
+    reconciliation.check(by)
+    settings = Settings.load(config, data=data)
+    found = stages.reconcile(bills, settings, tolerance, lambda query: stages.query(settings, query))
+    reconciliation.write(found, by, as_json, sys.stdout)
+    raise typer.Exit(EXIT_GAP if found.is_within is False else 0)
 
 
 @app.command()

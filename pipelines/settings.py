@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_CONFIG = Path("tokenspread.toml")
-TABLES = ("input", "attribution", "log", "outcomes", "aliases")
+TABLES = ("input", "attribution", "log", "outcomes", "aliases", "bill")
 INPUT_KEYS = ("logs", "outcomes", "revenue", "prices", "scenarios", "data", "shape")
 LISTS = ("logs", "outcomes", "scenarios")  # of [input]: a text or a list of texts; the others are one text
 MAPPING_TABLES = ("match", "calls_where", "outcomes_where", "fields")
+BILL_TABLES = ("fields", "models", "classes")
 
 
 class UserError(Exception):
@@ -42,6 +43,7 @@ class Settings:
     attribution: dict[str, Any] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)  # what a deployment is called -> the model that serves it
     prices_as_of: datetime | None = None  # price as was believed at this instant (UTC)
+    bill_mappings: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(cls, config: Path | None = None, **arguments: Any) -> "Settings":
@@ -96,6 +98,7 @@ def _from_file(config: Path) -> Settings:
         outcome_mappings=document.get("outcomes", {}),
         attribution=document.get("attribution", {}),
         aliases=document.get("aliases", {}),
+        bill_mappings=document.get("bill", {}),
     )
 
 
@@ -122,6 +125,21 @@ def _refuse_wrong_types(config: Path, document: dict[str, Any]) -> None:
             for column, source in mapping.get("fields", {}).items():
                 for key in ("unit", "format") if isinstance(source, dict) else ():
                     _refuse_other_than(str, config, f"{where} fields {column} {key}", source.get(key, ""))
+    for name, mapping in document.get("bill", {}).items():
+        _refuse_wrong_bill(config, f"[bill.{name}]", mapping)
+
+
+def _refuse_wrong_bill(config: Path, where: str, mapping: Any) -> None:
+    _refuse_other_than(dict, config, where, mapping)
+    for key in BILL_TABLES:
+        _refuse_other_than(dict, config, f"{where} {key}", mapping.get(key, {}))
+    for key in ("models", "classes"):
+        for word, ours in mapping.get(key, {}).items():
+            _refuse_other_than(str, config, f"{where} {key} {word!r}", ours)
+    for column, source in mapping.get("fields", {}).items():
+        named = source if isinstance(source, dict) else {"column": source}
+        for key in ("column", "const", "format"):
+            _refuse_other_than(str, config, f"{where} fields {column}", named.get(key, ""))
 
 
 def _refuse_other_than(kind: type, config: Path, where: str, value: Any) -> None:

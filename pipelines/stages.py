@@ -4,12 +4,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from pipelines import build_inputs, ledger, log_files, pricing, readings, revenue_file, warehouse
+from pipelines import bills, build_inputs, ledger, log_files, pricing, readings, revenue_file, warehouse
 from pipelines.draft import Draft
 from pipelines.exact import lines_of
 from pipelines.intake import DAMAGED, Intake, why
@@ -18,11 +18,23 @@ from pipelines.prices import price_file
 from pipelines.reader import Reader
 from pipelines.reading import Report
 from pipelines.settings import Settings, UserError
-from pipelines.summaries import BuildSummary, IngestSummary, Inspection
-from transforms import attribution, scenarios, schemas, settlement, shapes
+from pipelines.summaries import BuildSummary, IngestSummary, Inspection, Reconciled
+from transforms import attribution, bill_schemas, reconciliation, scenarios, schemas, settlement, shapes
 from transforms.shapes import signs as signs_of
 
 Advance = Callable[[int, int], None]
+COMPUTED = """
+select
+    day,
+    provider,
+    model,
+    token_class,
+    sum(quantity) as quantity,
+    sum(unpriced_quantity) as unpriced_quantity,
+    sum(cost_pico) as cost_pico
+from cost_by_class
+group by all
+"""
 
 
 def _no_progress(byte_count: int, line_count: int) -> None:
@@ -131,6 +143,34 @@ def _warehouse_inputs(
 def query(settings: Settings, text: str) -> pl.DataFrame:
     """Rows of one SELECT over the published tables. Raises UserError."""
     return warehouse.query(settings.data / "warehouse.duckdb", text)
+
+
+def reconcile(
+    patterns: list[str], settings: Settings, tolerance: str | None, ask: Callable[[str], pl.DataFrame]
+) -> Reconciled:
+    """Computed against billed, of the bills that `patterns` name and the published cost that `ask` answers with. Within
+    the `tolerance` (such as 1%) is a gap that is no more of what was billed. Raises UserError."""
+    try:
+        limit = reconciliation.tolerance_of(tolerance)
+    except ValueError as error:
+        raise UserError(f"--tolerance {tolerance}: {error}") from None
+    told = bills.read(patterns, settings.bill_mappings)
+    computed = ask(COMPUTED).select(pl.col(name).cast(dtype) for name, dtype in bill_schemas.COMPUTED.items())
+    rows, not_compared = reconciliation.reconcile(computed, told.rows, told.periods)
+    totals = reconciliation.totals(rows)
+    if limit is not None and totals["billed_pico"] is None:
+        raise UserError("--tolerance: the bills tell quantities only; name an export of costs")
+    return Reconciled(
+        files=told.files,
+        periods={name: (start, after - timedelta(days=1)) for name, (start, after) in sorted(told.periods.items())},
+        rows=rows,
+        not_compared=not_compared,
+        totals=totals,
+        by={name: reconciliation.grouped(rows, name) for name in reconciliation.DIMENSIONS},
+        explained=reconciliation.explained(rows),
+        tolerance_share=None if limit is None else float(limit),
+        is_within=None if limit is None else reconciliation.is_within(totals, limit),
+    )
 
 
 def inspect(settings: Settings) -> Inspection:

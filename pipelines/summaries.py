@@ -1,11 +1,14 @@
 """What a stage tells of what it did."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipelines import sniff
+from pipelines.bills import BillFile
 from pipelines.reading import Report
 
 
@@ -36,3 +39,18 @@ class Inspection:
     signs: list[str]  # what records of this shape have; none for a user's own mapping
     calls: pl.DataFrame  # CALLS of the first records, attributed; of an unknown log, as `mapping` would have them
     mapping: str | None = None  # of an unknown log: a guess, as TOML
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """Computed against billed. Money is pico-USD."""
+
+    files: list[BillFile]
+    periods: dict[str, tuple[date, date]]  # by provider: the first and the last day that are compared
+    rows: pl.DataFrame  # bill_schemas.RECONCILIATION
+    not_compared: pl.DataFrame  # bill_schemas.NOT_COMPARED
+    totals: dict[str, Any]  # computed, billed, gap, explained, residual; gap and residual as shares of billed
+    by: dict[str, pl.DataFrame]  # the same by day, model and token_class
+    explained: pl.DataFrame  # one row for each cause and what it is of
+    tolerance_share: float | None
+    is_within: bool | None  # whether the gap is within the tolerance; None: none was given

@@ -1,0 +1,180 @@
+"""Computed against billed: the totals, what explains the gap, and the sides by day, model or token class."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Any, TextIO
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipelines.report.text import UNKNOWN, counted, harmless, money, share
+from pipelines.settings import UserError
+from pipelines.summaries import Reconciled
+
+PLAIN_WIDTH = 100
+MOST_ROWS = 40
+MOST_NAMED = 8  # of one cause
+DIMENSIONS = ("day", "model", "token_class")
+ALL = {"day": "whole period", "model": "all models", "token_class": "all classes"}
+COLUMNS = ("computed", "billed", "gap", "explained", "residual")
+
+
+def check(by: str) -> None:
+    """Raises UserError for an unknown grouping."""
+    if by not in DIMENSIONS:
+        raise UserError(f"--by {by}: no such grouping; known are {', '.join(DIMENSIONS)}")
+
+
+def write(found: Reconciled, by: str, as_json: bool, stream: TextIO) -> None:
+    """The comparison on `stream`: JSON with everything, or tables, one of them by `by`. Raises UserError."""
+    check(by)
+    if as_json:
+        stream.write(json.dumps(figures(found), indent=2, default=_json_value) + "\n")
+        return
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
+    width = None if stream.isatty() else PLAIN_WIDTH
+    console = Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    for line in [*_files(found), *_totals(found), *_not_compared(found)]:
+        console.print(Text(line), soft_wrap=True)
+    console.print()
+    if found.explained.height:
+        console.print(Text("What explains the gap (USD)", style="italic"))
+        for line in _explained(found.explained):
+            console.print(Text(line), soft_wrap=True)
+        console.print()
+    _print_table(console, found, by)
+
+
+def figures(found: Reconciled) -> dict[str, Any]:
+    """Everything, money in exact USD: what the JSON holds."""
+    return {
+        "totals": _in_usd(found.totals),
+        "tolerance_share": found.tolerance_share,
+        "is_within_tolerance": found.is_within,
+        "explained": _rows(found.explained),
+        **{f"by_{name}": _rows(frame) for name, frame in found.by.items()},
+        "rows": _rows(found.rows),
+        "not_compared": _rows(found.not_compared),
+        "bills": [
+            {
+                "path": file.path, "kind": file.kind, "charge_count": file.charge_count,
+                "billed_usd": _usd(file.billed_pico), "charge_usd": _usd(file.charge_pico),
+                "others": [
+                    {"reason": reason, "row_count": count, "billed_usd": _usd(pico)}
+                    for reason, (count, pico) in file.others.items()
+                ],
+                "rounded_count": file.rounded_count, "notes": file.notes,
+            }
+            for file in found.files
+        ],
+    }  # fmt: skip
+
+
+def _files(found: Reconciled) -> list[str]:
+    lines = []
+    for file in found.files:
+        told = "quantities only" if file.charge_pico is None else f"{money(_usd(file.charge_pico))} USD"
+        rows = counted(file.charge_count, "row")
+        lines.append(f"bill        {harmless(file.path)}: {harmless(file.kind)}, {rows} of LLM calls, {told}")
+        for reason, (count, pico) in file.others.items():
+            other = f"{counted(count, 'other row')}, {money(_usd(pico))} USD: {harmless(reason)}"
+            lines.append(f"            {other}")
+        if file.rounded_count:
+            lines.append(f"            {counted(file.rounded_count, 'figure')} rounded (12 decimals are kept)")
+        lines += [f"            {harmless(note)}" for note in file.notes]
+    lines += [
+        f"period      {harmless(provider)}: {first} to {last} (UTC)"
+        for provider, (first, last) in found.periods.items()
+    ]
+    return lines
+
+
+def _totals(found: Reconciled) -> list[str]:
+    told = {name: money(_usd(found.totals[f"{name}_pico"])) for name in COLUMNS}
+    lines = [f"{name:<12}{told[name]} USD" for name in COLUMNS]
+    lines[2] += f" ({share(found.totals['gap_share'], signed=True)} of what was billed)"
+    lines[4] += f" ({share(found.totals['residual_share'], signed=True)})"
+    if found.is_within is not None:
+        where = "within" if found.is_within else "above"
+        lines.append(f"tolerance   the gap is {where} {100 * found.tolerance_share:g}%")
+    return lines
+
+
+def _not_compared(found: Reconciled) -> list[str]:
+    lines = []
+    for row in found.not_compared.iter_rows(named=True):
+        days = f" of {counted(row['day_count'], 'day')}" if row["day_count"] else ""
+        name = harmless(row["provider"] or "unknown provider")
+        lines.append(f"left out    {money(_usd(row['computed_pico']))} USD computed{days}, {name}: {row['reason']}")
+    return lines
+
+
+def _explained(explained: pl.DataFrame) -> list[str]:
+    """Each cause with its sum, and below it the largest of what it is of."""
+    shown: list[tuple[str, str]] = []
+    for (cause,), some in explained.group_by("cause", maintain_order=True):
+        shown.append((money(_usd(some["amount_pico"].sum())), str(cause)))
+        for row in some.head(MOST_NAMED).iter_rows(named=True):
+            shown.append((money(_usd(row["amount_pico"])), f"  {_named(row)}"))
+        if (more := some.height - MOST_NAMED) > 0:
+            shown.append(("", f"  and {more:,} more; all of them with --json"))
+    width = max(len(amount) for amount, _ in shown)
+    return [f"{amount:>{width}}  {text}" for amount, text in shown]
+
+
+def _named(row: dict[str, Any]) -> str:
+    names = [row["provider"], row["model"], row["token_class"], row["day"]]
+    told = " ".join(harmless(str(name)) for name in names if name is not None)
+    change = row["price_change_share"]
+    return told if change is None else f"{told}: billed at {1 + change:.2f} x our rate"
+
+
+def _print_table(console: Console, found: Reconciled, by: str) -> None:
+    frame = found.by[by]
+    table = Table(pad_edge=False, padding=(0, 2, 0, 0), box=box.SIMPLE_HEAD if console.is_terminal else None)
+    table.show_footer = True
+    total = _cells(found.totals)
+    table.add_column("", "all", no_wrap=True, overflow="ellipsis", min_width=12)
+    for name, footer in zip((*COLUMNS[:3], "gap/billed", *COLUMNS[3:]), total, strict=True):
+        table.add_column(name, footer, justify="right", no_wrap=True)
+    for row in frame.head(MOST_ROWS).iter_rows(named=True):
+        name = " ".join(str(row[part]) for part in frame.columns if part in ("provider", by) and row[part] is not None)
+        name = name if row[by] is not None else f"{name} {ALL[by]}".strip()
+        table.add_row(Text(harmless(name)), *_cells(row))
+    console.print(Text(f"Computed against billed, by {by.replace('_', ' ')} (USD)", style="italic"))
+    console.print(table)
+    if (more := frame.height - MOST_ROWS) > 0:
+        console.print(f"and {more:,} more, in the totals; all of them with --json")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    told = [money(_usd(row[f"{name}_pico"])) for name in COLUMNS]
+    percent = UNKNOWN if row["gap_share"] is None else share(row["gap_share"], signed=True)
+    return [*told[:3], percent, *told[3:]]
+
+
+def _usd(pico: int | None) -> Decimal | None:
+    return None if pico is None else Decimal(f"{pico}E-12")  # the text is exact, whatever the number of digits
+
+
+def _in_usd(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name.replace("_pico", "_usd"): _usd(value) if name.endswith("_pico") else value for name, value in row.items()
+    }
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    return [_in_usd(row) for row in frame.iter_rows(named=True)]
+
+
+def _json_value(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"no JSON for {type(value).__name__}")
