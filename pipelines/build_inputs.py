@@ -3,11 +3,13 @@
 import importlib.metadata
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import xxhash
 
+from pipelines import prices
 from pipelines.ledger import Ledger
 from pipelines.log_files import shown
 from pipelines.manifest import now
@@ -42,10 +44,15 @@ def keep_inputs(store: Ledger, files: dict[str, Path | None]) -> None:
 
 
 def kept_input(
-    store: Ledger, kind: str, read: Callable[[Path], pl.DataFrame], schema: dict[str, pl.DataType]
+    store: Ledger,
+    kind: str,
+    read: Callable[[Path], pl.DataFrame],
+    schema: dict[str, pl.DataType],
+    at: datetime | None = None,
 ) -> pl.DataFrame:
-    """The rows of a kept file, as it was given last; no rows where none was ever given."""
-    content = store.manifest.one("select content from input where kind = ? order by id desc limit 1", kind)
+    """The rows of a kept file, as it was given last (until `at`); no rows where none was ever given."""
+    query = "select content from input where kind = ? and at <= ? order by id desc limit 1"
+    content = store.manifest.one(query, kind, at.isoformat() if at else now())
     if content is None:
         return schemas.empty(schema)
     path = store.staging / f"{kind}.csv"
@@ -58,12 +65,12 @@ def made_of(store: Ledger, settings: Settings, scenario_names: list[str]) -> str
     kept = store.manifest.rows("select kind, hash from input where id in (select max(id) from input group by kind)")
     versions = [importlib.metadata.version(name) for name in ("tokenspread", *PRICE_PACKAGES)]
     told = sorted(settings.aliases.items()), str(settings.prices_as_of)
-    return json.dumps([store.manifest.version(), kept, scenario_names, versions, told, _models_digest()])
+    return json.dumps([store.manifest.version(), kept, scenario_names, versions, told, _code_digest()])
 
 
-def _models_digest() -> str:
+def _code_digest() -> str:
     digest = xxhash.xxh3_128()
-    for path in sorted(SQL.rglob("*.sql")):
+    for path in [*sorted(SQL.rglob("*.sql")), *sorted(Path(prices.__file__).parent.glob("*.csv"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

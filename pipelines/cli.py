@@ -10,7 +10,8 @@ from typer.exceptions import TyperException
 
 from pipelines.settings import LedgerBusy, Settings, UserError, instant_of
 
-EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_GAP, EXIT_BUSY, EXIT_INTERRUPTED = 1, 3, 4, 5, 75, 130
+EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_GAP, EXIT_UNPRICED = 1, 3, 4, 5, 6
+EXIT_BUSY, EXIT_INTERRUPTED = 75, 130
 INTERRUPTED = "interrupted; what was not committed yet is taken by the next run"
 GROUPINGS = ("feature", "user", "customer", "model", "day")
 
@@ -20,7 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tokens per action and cost per outcome, measured from LLM call logs, and what happens when prices move.\n\n"
     "Exit codes: 0 done; 1 a mistake to mend; 2 wrong usage; 3 done, but a file could not be read; 4 a check failed "
-    "and nothing was published; 5 the gap to a bill is above --tolerance; 75 another run is writing; 130 interrupted.",
+    "and nothing was published; 5 the gap to a bill is above --tolerance; 6 done, but calls of some model have no "
+    "price; 75 another run is writing; 130 interrupted.",
 )
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
@@ -54,9 +56,9 @@ def run(
         shape=shape, prices_as_of=prices_as_of and instant_of(prices_as_of, "--prices-as-of"),
     )  # fmt: skip
     code = _ingest(settings)
-    _build(settings)
+    unpriced = _build(settings)
     _report(settings, by, as_json)
-    raise typer.Exit(code)
+    raise typer.Exit(code or unpriced)
 
 
 @app.command()
@@ -79,7 +81,7 @@ def build(
         raise UserError(
             f"{settings.data}: no such data folder; check --data, or read logs first with tokenspread ingest"
         )
-    _build(settings)
+    raise typer.Exit(_build(settings))
 
 
 @app.command()
@@ -170,10 +172,10 @@ def _ingest(settings: Settings) -> int:
     return EXIT_PARTLY if summary.report.unreadable else 0
 
 
-def _build(settings: Settings) -> None:
+def _build(settings: Settings) -> int:
     from pipelines import stages
 
-    stages.build(settings)
+    return EXIT_UNPRICED if stages.build(settings).unpriced_call_count else 0
 
 
 def _report(settings: Settings, by: str, as_json: bool) -> None:
@@ -194,6 +196,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = (
             _unexpected(stop.__cause__) if isinstance(stop.__cause__, EOFError) else _say(INTERRUPTED, EXIT_INTERRUPTED)
         )
+    except SystemExit:  # rich, where the reader of our output, `head` for one, has had enough
+        code = 0
     except Exception as error:
         code = _unexpected(error)
     # straight out: DuckDB's binding prints about its own leaks at a normal exit, where numpy is installed

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from pipelines.settings import Settings, UserError
 from transforms import schemas
 from transforms.prices import book, cards
 
+CORRECTIONS = Path(__file__).parent / "prices" / "corrections.csv"  # what the catalogues miss or have wrong
 THEN, NOW = "believed_then", "believed_now"  # books, see sql/models/price_book_revision.sql
 
 
@@ -25,15 +27,18 @@ class Priced:
     rate_cards: pl.DataFrame
     book_rates: pl.DataFrame  # of the other belief, THEN or NOW
     unmatched_rates: pl.DataFrame
+    contract_terms: pl.DataFrame
 
 
 def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime) -> Priced:
     """The price book for `refs` (PRICE_REFS) after its sources were read `now`. Raises UserError."""
     named = book.named(refs, settings.aliases)
     contract = build_inputs.kept_input(store, "prices", price_file.read_price_file, schemas.PRICE_RULES)
+    terms = build_inputs.kept_input(store, "prices", price_file.read_contract_terms, schemas.CONTRACT_TERMS)
+    rules = pl.concat([contract, book.billed_by_time(terms), price_file.read_price_file(CORRECTIONS, book.CORRECTION)])
     asked = book.asked(named)
     stated = [dated.history_rates(asked), catalogue.catalogue_rates(asked)]
-    rows = book.applicable(named, contract, [book.answered(rows, named) for rows in stated])
+    rows = book.applicable(named, rules, [book.answered(rows, named) for rows in stated])
     history = book.revise(build_inputs.price_history(store), rows, now)
     believed, other = book.current(history), _other_belief(store, history)
     books = {NOW: believed} | other
@@ -41,7 +46,12 @@ def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime)
         books = {THEN: _as_of(history, settings.prices_as_of), NOW: believed}
     rate_cards, book_rates = cards.rate_cards(books, refs)
     hashed = book.book_hash(next(iter(books.values())))
-    return Priced(history, hashed, rate_cards, book_rates, book.unmatched(contract, named))
+    unmatched = book.unmatched(contract, named)
+    if settings.prices_as_of:
+        terms = build_inputs.kept_input(
+            store, "prices", price_file.read_contract_terms, schemas.CONTRACT_TERMS, settings.prices_as_of
+        )
+    return Priced(history, hashed, rate_cards, book_rates, unmatched, terms)
 
 
 def _as_of(history: pl.DataFrame, instant: datetime) -> pl.DataFrame:

@@ -23,6 +23,11 @@ from transforms import attribution, bill_schemas, reconciliation, scenarios, sch
 from transforms.shapes import signs as signs_of
 
 Advance = Callable[[int, int], None]
+UNPRICED = """
+select coalesce(sum(call_count), 0)::bigint as call_count -- no row: no such call
+from unpriced
+where token_class is null and price_status in ('unknown_model', 'class_unpriced')
+"""
 COMPUTED = """
 select
     day,
@@ -101,7 +106,7 @@ def build(settings: Settings) -> BuildSummary:
         link = store.data / "warehouse.duckdb"
         inputs_text = build_inputs.made_of(store, settings, [scenario.name for scenario in chosen])
         if store.manifest.last_build() == inputs_text and link.exists():
-            return BuildSummary(link, False)
+            return BuildSummary(link, False, _unpriced_call_count(settings))
         with store.manifest.run("build") as done:
             refs = warehouse.distinct_price_refs(store.paths("ledger"))
             prices = pricing.priced(store, settings, refs, datetime.now(UTC))
@@ -112,7 +117,7 @@ def build(settings: Settings) -> BuildSummary:
             store.manifest.record_build(inputs_text, path.name)
             done(price_book_hash=prices.book_hash)
         store.remove_old()
-    return BuildSummary(link, True)
+    return BuildSummary(link, True, _unpriced_call_count(settings))
 
 
 def _warehouse_inputs(
@@ -134,10 +139,15 @@ def _warehouse_inputs(
         scenarios=[scenarios.ACTUAL, *(scenario.name for scenario in chosen)],
         scenario_rates=scenarios.scenario_rates(prices.rate_cards, chosen),
         unmatched_rates=prices.unmatched_rates,
+        contract_terms=prices.contract_terms,
         revenue=build_inputs.kept_input(store, "revenue", revenue_file.read_revenue_file, schemas.REVENUE),
         runs=store.manifest.frame("run", warehouse.RUNS),
         settings={name: value for name, value in told.items() if value},
     )
+
+
+def _unpriced_call_count(settings: Settings) -> int:
+    return query(settings, UNPRICED).item()
 
 
 def query(settings: Settings, text: str) -> pl.DataFrame:

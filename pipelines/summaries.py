@@ -27,6 +27,7 @@ class IngestSummary:
 class BuildSummary:
     catalogue: Path
     is_new: bool
+    unpriced_call_count: int  # calls of a model, or with a token class, that nobody has a price of
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,9 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 VIEWS = ("calls", "outcomes", "actions", "quarantine", "price_book", "runs", "unmatched_rates")
 TABLES = (
     "usage_cube",
+    "contract_spend",
+    "contract_terms",
+    "allocated_costs",
     "revenue",
     "tokens_per_action",
     "cost_per_outcome",
@@ -116,7 +119,8 @@ def fill(connection: duckdb.DuckDBPyConnection, inputs: Inputs) -> None:
 
 def make_models(connection: duckdb.DuckDBPyConnection) -> None:
     """Run macros and models over the schema `source`, with their comments."""
-    connection.execute((SQL / "macros.sql").read_text())
+    for macros in ("macros.sql", "allocation_macros.sql"):
+        connection.execute((SQL / macros).read_text())
     for name in VIEWS:
         connection.execute(f"create view {name} as {model_sql(name)}")
     for name in KEPT_DURING_BUILD:

@@ -43,6 +43,7 @@ TABLE_SOURCES = {
     "scenarios": {"scenario": pl.String, "scenario_order": pl.Int32},
     "scenario_rates": schemas.SCENARIO_RATES,
     "unmatched_rates": schemas.PRICE_RULES,
+    "contract_terms": schemas.CONTRACT_TERMS,
     "revenue": schemas.REVENUE,
     "runs": RUNS,
     "settings": {"key": pl.String, "value": pl.String},
@@ -77,6 +78,7 @@ class Inputs:
     scenarios: list[str]  # names in order, actual first
     scenario_rates: pl.DataFrame
     unmatched_rates: pl.DataFrame  # of the user's price file, those that speak of no call
+    contract_terms: pl.DataFrame
     revenue: pl.DataFrame
     runs: pl.DataFrame
     settings: dict[str, str]

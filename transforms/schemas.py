@@ -166,6 +166,29 @@ PRICE_RULES = {
     "source": pl.String,  # contract, correction
     "source_url": pl.String,
     "note": pl.String,
+    "line_number": pl.Int64,  # of the price file: where the row, or its [[prices]], stands
+}
+
+# What a contract says beside prices per unit: one row for each line of the price file. The tiers of one schedule share
+# a term_id. Half-open periods of whole UTC days: valid_from <= day < valid_to; null = no bound.
+CONTRACT_TERMS = {
+    "term_id": pl.Int64,
+    # volume_tier (what is spent above a bound in a month costs `multiplier` of it), commitment (so much is due each
+    # month, used or not), time (a bill for time, such as GPU hours)
+    "kind": pl.String,
+    "provider": pl.String,  # null: any
+    "model": pl.String,  # `*`: any text
+    "valid_from": pl.Date,  # the first of a month, except in a bill
+    "valid_to": pl.Date,
+    "above_pico": pl.Int128,  # of a tier, one of the two
+    "above_tokens": pl.Int64,
+    "multiplier_nano": pl.Int64,  # in 1e-9, of a tier
+    "amount_pico": pl.Int128,  # committed each month; billed for the whole period
+    "allocate_by": pl.String,  # of a bill: busy, tokens
+    "output_weight": pl.Int64,  # input tokens that an output token weighs; null: not by tokens
+    "source_url": pl.String,
+    "note": pl.String,
+    "line_number": pl.Int64,
 }
 
 # PRICE_BOOK as pricing uses it: one row for each card, a column for each class. Cards of one price ref do not overlap.

@@ -1,125 +1,166 @@
-"""Step 7, the user's own prices: a CSV file, as PRICE_BOOK rows."""
+"""Step 7, the user's own prices: a CSV or a TOML file, as PRICE_RULES and CONTRACT_TERMS.
+
+A line, or a `[[prices]]` table, is of one `kind`, and the cells of other kinds stay empty:
+
+- price (the default): `usd_per_million` units of a `token_class`, or `usd_per_unit` (request, search, session, second)
+- multiplier: `multiplier` on what other sources say of a `token_class`; empty: of all
+- volume_tier: what is spent above `above_usd_per_month` (or what is used above `above_tokens_per_month`) and up to the
+  next tier of the same provider and model costs `multiplier` of it
+- commitment: `usd_per_month` is due, used or not
+- time: a bill for the time from valid_from to valid_to: `usd`, or seconds x usd_per_second (minutes, hours likewise),
+  `allocate_by` busy time (the default) or tokens, of which one of output weighs `output_weight` of input
+"""
 
 import csv
 import io
 import re
-from datetime import UTC, datetime
-from decimal import Decimal
+import tomllib
+from collections.abc import Iterator
+from datetime import date, time
 from pathlib import Path
 
 import polars as pl
 
+from pipelines.prices import rules, terms
 from pipelines.settings import UserError
-from transforms.schemas import PRICE_REFS, PRICE_RULES, TOKEN_CLASSES, WEEK_SECONDS
-from transforms.shapes.providers import provider_id_of
+from transforms.schemas import CONTRACT_TERMS, PRICE_RULES
 
-PRICE_FILE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from")
-PRICE_FILE_OPTIONS = ("valid_to", "service_tier", "region", "is_batch", "context_above", "source_url")
-CACHE_WRITES = ("cache_write_5m", "cache_write_1h", "cache_write_other")
-PRICE_KEY = (*PRICE_REFS, "token_class", "context_above", "valid_from")
+PRICE_FILE_COLUMNS = ("provider", "model", "valid_from")
+KINDS = rules.COLUMNS | terms.COLUMNS
+EVERY_KIND = (*PRICE_FILE_COLUMNS, "valid_to", "source_url", "note")
+PRICE_FILE_OPTIONS = ("kind", "valid_to", *dict.fromkeys(sum(KINDS.values(), ())), "source_url", "note")
+# The first line that is not blank: no CSV file has column names like these.
+TOML = re.compile(r"\s*(#|\[|[^\n,]*=)")
+TABLE = re.compile(r"^[ \t]*\[\[[ \t]*(?:prices|\"prices\"|'prices')[ \t]*\]\]", re.MULTILINE)
+
+Cells = dict[str, str | None]
 
 
-def read_price_file(path: Path | str) -> pl.DataFrame:
-    """PRICE_RULES, source "contract", of a CSV file with PRICE_FILE_COLUMNS and any of PRICE_FILE_OPTIONS.
+def read_price_file(path: Path | str, source: str = "contract") -> pl.DataFrame:
+    """PRICE_RULES of a price file: its prices and multipliers. The whole file is checked; UserError names the line.
 
     Providers become their genai-prices ids. An empty provider, service_tier, region or is_batch means any; `*` in a
-    model stands for any text; `cache_write` for all three write classes; an empty valid_from for ever since. Dates and
-    instants are UTC. UserError names the line.
+    model stands for any text; `cache_write` for all three write classes; an empty valid_from for ever since. Dates,
+    instants and times of the day are UTC.
     """
+    return pl.DataFrame(_read(path, source)[0], schema=PRICE_RULES, orient="row")
+
+
+def read_contract_terms(path: Path | str) -> pl.DataFrame:
+    """CONTRACT_TERMS of a price file: its volume tiers, commitments and bills. UserError as of read_price_file."""
+    return pl.DataFrame(_read(path, "contract")[1], schema=CONTRACT_TERMS, orient="row")
+
+
+def _read(path: Path | str, source: str) -> tuple[list[dict], list[dict]]:
+    """(rows of PRICE_RULES, rows of CONTRACT_TERMS)"""
+    text = _text(path)
+    priced, lines_by_key, agreed = [], {}, []
+    for line, cells in _tables(path, text) if TOML.match(text) else _csv_lines(path, text):
+        try:
+            kind = _kind(cells)
+            if kind in rules.COLUMNS:
+                found = [row | {"line_number": line} for row in rules.rule_rows(kind, cells, source)]
+                for row in found:
+                    _check_once(kind, cells, row, lines_by_key)
+                priced += found
+            else:
+                row = terms.term_row(kind, cells) | {"line_number": line}
+                if fault := next(filter(None, (terms.clash(row, other) for other in agreed)), None):
+                    raise ValueError(fault)
+                agreed.append(row)
+        except ValueError as error:
+            raise UserError(f"{path}, line {line}: {error}") from None
+    return priced, terms.numbered(agreed)
+
+
+def _text(path: Path | str) -> str:
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        return Path(path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{path}, line {line}: not UTF-8; save the price file as UTF-8") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); name a readable CSV file with --prices") from None
+        fix = "name a readable CSV or TOML file with --prices"
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {fix}") from None
+
+
+def _csv_lines(path: Path | str, text: str) -> Iterator[tuple[int, Cells]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
-    rows, lines_by_key = [], {}
     try:
         _check_columns(reader.fieldnames or [])
         for cells in reader:
-            for row in _contract_rows(cells):
-                key = tuple(str(row[name]).lower() for name in PRICE_KEY)
-                if first := lines_by_key.get(key):
-                    given, provider = cells["provider"].strip(), row["provider"]
-                    alias = f" ({given} is {provider})" if provider and given.lower() != provider else ""
-                    fact = f"the same price from the same instant as line {first}{alias}"
-                    raise ValueError(f"{fact}; keep one of the two lines")
-                lines_by_key[key] = reader.line_num
-                rows.append(row)
+            if None in cells:
+                raise ValueError("more cells than columns; quote a text that has a comma in it")
+            yield reader.line_num, {name: cell.strip() or None for name, cell in cells.items()}
     except (ValueError, csv.Error) as error:
-        raise UserError(f"{path}, line {max(reader.line_num, 1)}: {error}") from None
-    return pl.DataFrame(rows, schema=PRICE_RULES, orient="row")
+        fix = "; close every quote" if isinstance(error, csv.Error) else ""
+        # the inner reader's number: it is on the line that it could not read
+        raise UserError(f"{path}, line {max(reader.reader.line_num, 1)}: {error}{fix}") from None
 
 
 def _check_columns(names: list[str]) -> None:
     missing = [name for name in PRICE_FILE_COLUMNS if name not in names]
     unknown = [name for name in names if name not in PRICE_FILE_COLUMNS + PRICE_FILE_OPTIONS]
-    if missing or unknown:
-        fact = f"column {missing[0]!r} is missing" if missing else f"column {unknown[0]!r} is unknown"
-        columns, options = ", ".join(PRICE_FILE_COLUMNS), ", ".join(PRICE_FILE_OPTIONS)
-        raise ValueError(f"{fact}; the first line must name {columns} and may name {options}")
+    repeated = [name for name in names if names.count(name) > 1]
+    if missing or unknown or repeated:
+        facts = [(missing, "is missing"), (unknown, "is unknown"), (repeated, "is there twice")]
+        name, fact = next((found[0], fact) for found, fact in facts if found)
+        fix = f"the first line must name {', '.join(PRICE_FILE_COLUMNS)} and may name {', '.join(PRICE_FILE_OPTIONS)}"
+        raise ValueError(f"column {name!r} {fact}; {fix}")
 
 
-def _contract_rows(cells: dict[str, str]) -> list[dict]:
-    """The rate rows of one line; ValueError says what is wrong with it and how to mend it."""
-    if None in cells:
-        raise ValueError("more cells than columns; quote a text that has a comma in it")
-    cells = {name: cell.strip() or None for name, cell in cells.items()}
+def _tables(path: Path | str, text: str) -> Iterator[tuple[int, Cells]]:
+    """The `[[prices]]` of a TOML file, with the lines on which they begin."""
+    try:
+        document = tomllib.loads(text, parse_float=str)
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all measure is no TOMLDecodeError
+        place = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+        line = int(place[1]) if place else text.count("\n") + 1
+        fact = f"not TOML ({re.sub(r' [(]at .*$', '', str(error))})"
+        raise UserError(f"{path}, line {line}: {fact}; mend it, or begin a CSV file with its column names") from None
+    if unknown := [name for name in document if name != "prices"]:
+        raise UserError(f"{path}: {unknown[0]!r} is unknown; write each price as a [[prices]] table")
+    tables = document.get("prices", [])
+    lines = [text.count("\n", 0, match.start()) + 1 for match in TABLE.finditer(text)]
+    if not isinstance(tables, list) or len(lines) != len(tables):
+        raise UserError(f"{path}: prices that are not all [[prices]] tables; write each price as a [[prices]] table")
+    for line, table in zip(lines, tables, strict=True):
+        try:
+            yield line, dict.fromkeys(PRICE_FILE_COLUMNS) | {name: _cell(name, value) for name, value in table.items()}
+        except ValueError as error:
+            raise UserError(f"{path}, line {line}: {error}") from None
+
+
+def _cell(name: str, value: object) -> str | None:
+    """A TOML value as the text that a CSV file would have."""
+    if name not in PRICE_FILE_COLUMNS + PRICE_FILE_OPTIONS:
+        raise ValueError(
+            f"{name!r} is unknown; a [[prices]] table may have {', '.join(PRICE_FILE_COLUMNS + PRICE_FILE_OPTIONS)}"
+        )
+    if isinstance(value, list | dict):
+        raise ValueError(f"{name} is a {'list' if isinstance(value, list) else 'table'}; write it as one text")
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    return str(value).strip() or None
+
+
+def _kind(cells: Cells) -> str:
+    """The kind of a line; ValueError where it has cells that mean nothing in it."""
+    kind = (cells.get("kind") or "price").lower()
+    if kind not in KINDS:
+        raise ValueError(f"kind {cells['kind']!r} is unknown; use {', '.join(KINDS)}; empty is price")
+    if idle := [name for name, text in cells.items() if text and name not in (*EVERY_KIND, *KINDS[kind], "kind")]:
+        raise ValueError(f"{idle[0]} says nothing in a {kind}; leave it empty, or mend the kind")
     if not cells["model"]:
         raise ValueError("model is empty; name a model, or * for all")
-    rate = _contract_rate(cells["usd_per_million"] or "")
-    row = dict.fromkeys(PRICE_RULES) | {
-        **{name: cells.get(name) for name in ("model", "service_tier", "region", "source_url")},
-        # a gateway's own name stands for no provider: as it is, it matches no call, which is told
-        "provider": provider_id_of(cells["provider"]) or cells["provider"],
-        "is_batch": _choice(cells.get("is_batch"), {"true": True, "false": False, None: None}),
-        "context_above": _whole_number(cells.get("context_above") or "0"),
-        "week_second_from": 0, "week_second_to": WEEK_SECONDS,
-        "valid_from": _instant(cells["valid_from"], "valid_from"),
-        "valid_to": _instant(cells.get("valid_to"), "valid_to"),
-        "rate_pico": rate, "source": "contract",
-    }  # fmt: skip
-    if row["valid_from"] and row["valid_to"] and row["valid_to"] <= row["valid_from"]:
-        raise ValueError(f"valid_to {cells['valid_to']} is not after valid_from {cells['valid_from']}; it is exclusive")
-    token_class = cells["token_class"]
-    if token_class not in (*TOKEN_CLASSES, "cache_write"):
-        allowed = ", ".join(TOKEN_CLASSES)
-        raise ValueError(f"token_class {token_class or ''!r} is unknown; use {allowed}, or cache_write for all writes")
-    return [row | {"token_class": name} for name in (CACHE_WRITES if token_class == "cache_write" else (token_class,))]
+    return kind
 
 
-def _contract_rate(text: str) -> int:
-    if not re.fullmatch(r"-?(\d+\.?\d*|\.\d+)", text, re.ASCII):
-        raise ValueError(f"usd_per_million {text!r} is not a number; write it as 2.50, without currency or separators")
-    price = Decimal(text)
-    if price < 0:
-        raise ValueError(f"usd_per_million {text} is negative; a price is 0 (free) or more")
-    if price >= 10**9:
-        raise ValueError(f"usd_per_million {text} is above 1000 USD per token; give USD per million tokens")
-    if len(text.partition(".")[2].rstrip("0")) > 6:
-        raise ValueError(f"usd_per_million {text} has more than 6 decimals (12 per token); round it to 6")
-    return int(price * 10**6)
-
-
-def _whole_number(text: str) -> int:
-    if not re.fullmatch(r"\d{1,15}", text, re.ASCII):
-        raise ValueError(f"context_above {text!r} is not a whole number of tokens; write it as 200000")
-    return int(text)
-
-
-def _choice(text: str | None, values: dict):
-    key = text and text.lower()
-    if key not in values:
-        raise ValueError(f"is_batch {text!r} is neither true nor false; write one of them, or leave it empty for any")
-    return values[key]
-
-
-def _instant(text: str | None, column: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{column} {text!r} is not a date; write 2026-01-31 or 2026-01-31T12:00:00Z") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+def _check_once(kind: str, cells: Cells, row: dict, lines_by_key: dict[tuple, int]) -> None:
+    key = (kind, *(str(row[name]).lower() for name in rules.RULE_KEY))
+    if first := lines_by_key.get(key):
+        given, provider = cells["provider"] or "", row["provider"]
+        alias = f" ({given} is {provider})" if provider and given.lower() != provider else ""
+        fact = f"the same {kind} from the same instant as line {first}{alias}"
+        raise ValueError(f"{fact}; keep one of the two lines")
+    lines_by_key[key] = row["line_number"]

@@ -41,6 +41,8 @@ from unmatched_rates
 group by all
 order by model, provider
 """
+CERTAINTY = "select * from price_certainty order by cost_usd desc nulls last, provider, model, price_status"
+REVISION = "select * from price_book_revision order by abs(revision_usd) desc, provider, model, change"
 UNCOUNTED_REVENUE = """
 select reason, count(*) as row_count
 from revenue
@@ -103,6 +105,8 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "recorded_cost": _one(query(RECORDED_COST)),
         "recorded_cost_gaps": query(GAPS).to_dicts(),
         "unmatched_rates": query(UNMATCHED_RATES).to_dicts(),
+        "price_certainty": query(CERTAINTY).to_dicts(),
+        "price_book_revision": query(REVISION).to_dicts(),
         "uncounted_revenue": query(UNCOUNTED_REVENUE).to_dicts(),
         "revenue_period": _one(query(REVENUE_PERIOD)),
         "possible_duplicates": _one(query(DUPLICATES)),

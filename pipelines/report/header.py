@@ -1,23 +1,11 @@
 """The head of a report: what its figures rest on, and all that is not known."""
 
-import csv
-import io
-from itertools import groupby
 from typing import Any
 
-from pipelines.report.text import UNKNOWN, count, counted, harmless, money
+from pipelines.report.price_lines import price_lines, unpriced_lines
+from pipelines.report.text import UNKNOWN, count, counted, harmless, model_name, money
 
 MOST_REASONS = 5
-MOST_MODELS = 10
-MOST_NAMES = 3
-WHY_UNPRICED = {
-    "unknown_model": "no price for this model",
-    "class_unpriced": "no price for a token class",
-    "usage_unknown": "the log tells no token counts",
-    "inconsistent_usage": "cached tokens exceed the input",
-}
-PRICE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from")
-PRICE_PLACEHOLDER = "USD_PER_MILLION"
 
 
 def header(figures: dict[str, Any]) -> list[str]:
@@ -42,8 +30,8 @@ def header(figures: dict[str, Any]) -> list[str]:
         f"calls       {count(calls)}, ledger version {harmless(about['ledger_version'] or UNKNOWN)}, "
         f"price book {harmless(about['price_book_hash'] or UNKNOWN)[:12]}",
     ]
-    checked = [*_recorded(figures), *_revenue(figures), *_prices(figures)]
-    return [*told, *_caveats(figures), *checked, *_unpriced(figures["unpriced"])]
+    checked = [*_recorded(figures), *_revenue(figures), *price_lines(figures)]
+    return [*told, *_caveats(figures), *checked, *unpriced_lines(figures["unpriced"])]
 
 
 def _caveats(figures: dict[str, Any]) -> list[str]:
@@ -77,7 +65,7 @@ def _recorded(figures: dict[str, Any]) -> list[str]:
         lines.append(f"recorded    {told}")
     for gap in gaps:
         lines.append(
-            f"            {money(gap['recorded_cost_usd'])} against {money(gap['cost_usd'])}: {_model(gap)}, "
+            f"            {money(gap['recorded_cost_usd'])} against {money(gap['cost_usd'])}: {model_name(gap)}, "
             f"{harmless(gap['source_file'])}:{gap['line_number']}"
         )
     if (rest := (recorded["differing_call_count"] or 0) - len(gaps)) > 0:
@@ -105,56 +93,3 @@ def _revenue(figures: dict[str, Any]) -> list[str]:
             f"the calls are of {count(days)} of its {counted(period['day_count'], 'day')}{beside}"
         )
     return lines
-
-
-def _prices(figures: dict[str, Any]) -> list[str]:
-    models = figures["unmatched_rates"]
-    if not models:
-        return []
-    rates = counted(sum(row["rate_count"] for row in models), "rate")
-    names = [_model(row) if row["provider"] else harmless(row["model"]) for row in models[:MOST_NAMES]]
-    classes = [", ".join(row["token_classes"]) for row in models]
-    named = "; ".join(f"{name} ({told})" for name, told in zip(names, classes, strict=False))
-    more = len(models) - MOST_NAMES
-    rest = f"; and {counted(more, 'more model')} (table unmatched_rates)" if more > 0 else ""
-    return [f"prices      {rates} of the price file match no call: {named}{rest}"]
-
-
-def _unpriced(unpriced: list[dict[str, Any]]) -> list[str]:
-    """Models by the tokens that have no price, each with its reasons; then lines for a price file."""
-    by_model = [list(rows) for _, rows in groupby(unpriced, key=lambda row: (row["provider"], row["model"]))]
-    by_model.sort(key=_known_tokens, reverse=True)
-    shown, hidden = by_model[:MOST_MODELS], by_model[MOST_MODELS:]
-    lines = [_reason(row) for rows in shown for row in rows if row["token_class"] is None]
-    if hidden:
-        lines.append(f"unpriced    and {counted(len(hidden), 'more model')} (table unpriced)")
-    prices = [_price_line(row) for rows in shown for row in rows if row["token_class"] and row["model"]]
-    if prices:
-        lines.append("to price them, put what you pay into these lines and give the file with --prices:")
-        lines.extend(f"    {line}" for line in [",".join(PRICE_COLUMNS), *prices])
-    return lines
-
-
-def _known_tokens(rows: list[dict[str, Any]]) -> int:
-    return sum(row["quantity"] or 0 for row in rows if row["token_class"] is None)  # for the order alone
-
-
-def _reason(row: dict[str, Any]) -> str:
-    why = WHY_UNPRICED.get(row["price_status"], harmless(row["price_status"]))
-    if row["model"] is None and row["price_status"] == "unknown_model":
-        why = "the log names no model"
-    tokens = "" if row["quantity"] is None else f", {counted(row['quantity'], 'token')}"
-    failed = f", {count(row['error_call_count'])} failed" if row["error_call_count"] else ""
-    return f"unpriced    {counted(row['call_count'], 'call')}{failed}{tokens} of {_model(row)}: {why}"
-
-
-def _price_line(row: dict[str, Any]) -> str:
-    # The user's price is put in by hand: a line with a made-up one would be believed.
-    told = (row["provider"], row["model"], row["token_class"], PRICE_PLACEHOLDER, row["first_day"])
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(["" if cell is None else harmless(str(cell)) for cell in told])
-    return line.getvalue()
-
-
-def _model(row: dict[str, Any]) -> str:
-    return f"{harmless(row['provider'] or UNKNOWN)}/{harmless(row['model'] or UNKNOWN)}"

@@ -1,6 +1,7 @@
 """Figures and other people's text as a reader can take them in. Null is unknown and shows as a dash, never as zero."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 UNKNOWN = "-"
 SIGNIFICANT_DIGITS = 4
@@ -40,3 +41,7 @@ def share(part: float | None, signed: bool = False) -> str:
     if part is None:
         return UNKNOWN
     return f"{part:+,.1%}" if signed else f"{part:,.1%}"
+
+
+def model_name(row: dict[str, Any]) -> str:
+    return f"{harmless(row['provider'] or UNKNOWN)}/{harmless(row['model'] or UNKNOWN)}"

@@ -31,6 +31,15 @@ with grains as (
     union all
     select 'price_book_revision', count(*) from price_book_revision group by provider, model, change
     union all
+    select 'contract_spend', count(*) from contract_spend group by scenario_order, term_id, period_start, group_number
+    union all
+    select 'contract_terms', count(*) from contract_terms group by scenario_order, term_id, period_start
+    union all
+    select 'allocated_costs', count(*)
+    from allocated_costs
+    group by
+        scenario_order, term_id, period_start, day, provider, model, priced_model, feature, user_id, customer_id
+    union all
     select 'files', count(*) from files group by content_id
 )
 

@@ -1,6 +1,6 @@
 """Rows with defaults, and a catalogue in memory made of them by the code that makes the real one."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 
 import duckdb
@@ -73,6 +73,12 @@ def book_rate(number: int, **given) -> dict:
     return row | {"input_rate": 1_000_000, "cache_read_rate": 100_000, "output_rate": 5_000_000} | given
 
 
+def contract_term(number: int, **given) -> dict:
+    """Line `number` + 1 of a price file: a term of its own, about every call."""
+    row = dict.fromkeys(schemas.CONTRACT_TERMS) | {"term_id": number, "model": "*", "line_number": number + 1} | given
+    return row | {bound: day(row[bound]) for bound in ("valid_from", "valid_to")}
+
+
 def run_row(number: int, **given) -> dict:
     return dict.fromkeys(warehouse.RUNS) | {"run_id": f"run-{number}", "kind": "ingest", "status": "ok"} | given
 
@@ -119,6 +125,7 @@ BUILDERS = {
     "price_book": (price_row, schemas.PRICE_BOOK),
     "unmatched_rates": (unmatched_rate, schemas.PRICE_RULES),
     "book_rates": (book_rate, schemas.BOOK_RATES),
+    "contract_terms": (contract_term, schemas.CONTRACT_TERMS),
     "runs": (run_row, warehouse.RUNS),
 }
 
@@ -153,6 +160,10 @@ def catalogue(given: dict) -> duckdb.DuckDBPyConnection:
         warehouse.load_table(connection, name, frame, dict(frame.schema))
     warehouse.make_models(connection)
     return connection
+
+
+def day(value: str | date | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 def instant(value: str | datetime | None) -> datetime | None:

@@ -11,7 +11,16 @@ from fractions import Fraction
 import polars as pl
 
 from transforms.prices.grid import cells
-from transforms.schemas import INSTANT, PRICE_BOOK, PRICE_REFS, RATE_CLASSES, WEEK_SECONDS, conform
+from transforms.schemas import (
+    INSTANT,
+    PRICE_BOOK,
+    PRICE_REFS,
+    PRICE_RULES,
+    RATE_CLASSES,
+    TIME_CLASS,
+    WEEK_SECONDS,
+    conform,
+)
 
 CONTRACT, CORRECTION = "contract", "correction"  # `source` of a price file's rows
 LAYERS = {CORRECTION: 100, CONTRACT: 1000}  # above every catalogue, which count from 0
@@ -135,6 +144,16 @@ def applicable(named_refs: pl.DataFrame, rules: pl.DataFrame, sources: Sequence[
     return pl.DataFrame(rows, schema=PRICE_BOOK, orient="row")
 
 
+def billed_by_time(terms: pl.DataFrame) -> pl.DataFrame:
+    """PRICE_RULES that say of the models in bills for time (of CONTRACT_TERMS): no rate, and billed so."""
+    midnight = {name: pl.col(name).cast(INSTANT) for name in ("valid_from", "valid_to")}
+    always = {"context_above": pl.lit(0, pl.Int64), "week_second_from": pl.lit(0, pl.Int32)}
+    always |= {"week_second_to": pl.lit(WEEK_SECONDS, pl.Int32), "token_class": pl.lit(TIME_CLASS)}
+    rules = terms.filter(kind="time").with_columns(**midnight, **always, source=pl.lit(CONTRACT))
+    absent = [name for name in PRICE_RULES if name not in rules.columns]
+    return conform(rules.with_columns(pl.lit(None, PRICE_RULES[name]).alias(name) for name in absent), PRICE_RULES)
+
+
 def unmatched(rules: pl.DataFrame, named_refs: pl.DataFrame) -> pl.DataFrame:
     """The rows of `rules` that speak of none of the refs: the model is not in use, or its name is mistyped."""
     refs = [*named_refs.iter_rows(named=True), *asked(named_refs).iter_rows(named=True)]
@@ -159,8 +178,8 @@ def matcher(rule: dict) -> Callable[[dict], bool]:
 def _ranked(rule: dict) -> dict:
     """A rule as a row that competes: the greater rank holds, above every source's."""
     layer = LAYERS[rule["source"]]
-    rate = rule["rate_pico"]
-    status = None if rate is None else "exact" if rate else "free"
+    is_free = rule["rate_pico"] == 0
+    status = "free" if is_free else "exact"  # of a multiplier nobody asks for it
     return rule | {"rank": (layer, *_specificity(rule)), "layer": layer, "price_status": status}
 
 

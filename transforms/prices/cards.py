@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from transforms.prices.book import CONTRACT
 from transforms.prices.grid import cells
 from transforms.schemas import BOOK_RATES, MAIN_CLASSES, PRICE_REFS, RATE_CARDS, RATE_CLASSES, TIME_CLASS, conform
 
@@ -49,14 +50,20 @@ def _rates(rows: list[dict], numbers: Mapping[str, int]) -> tuple | None:
 def _book_rates(rows: list[dict]) -> tuple | None:
     """Of a class's rows the highest context's holds; a card is as unsure as the least sure of its rates.
 
-    A fee without any rate of tokens (a search has one price for all models) is no price of the model: status null.
+    A model whose time the contract prices, and not its tokens, is billed by time, whatever a catalogue says of it. A
+    fee without any rate of tokens (a search has one price for all models) is no price of the model: status null.
     """
     if not rows:
         return None
     by_class = {row["token_class"]: row for row in sorted(rows, key=lambda row: row["context_above"])}
-    rates = tuple((f"{name}_rate", by_class[name]["rate_pico"]) for name in RATE_CLASSES if name in by_class)
-    if by_class.keys().isdisjoint(MAIN_CLASSES):
-        return rates, "billed_by_time" if TIME_CLASS in by_class else None
+    told = [(name, by_class[name]["rate_pico"]) for name in RATE_CLASSES if name in by_class]
+    # a row without a rate says what no row says: equal cards must be equal
+    rates = tuple((f"{name}_rate", rate) for name, rate in told if rate is not None)
+    sources = {row["source"] for name, row in by_class.items() if name in MAIN_CLASSES}
+    if TIME_CLASS in by_class and by_class[TIME_CLASS]["source"] == CONTRACT and CONTRACT not in sources:
+        return tuple((name, rate) for name, rate in rates if name == f"{TIME_CLASS}_rate"), "billed_by_time"
+    if not sources:
+        return rates, None
     of_tokens = [row for name, row in by_class.items() if name != TIME_CLASS]
     priced = [row for row in of_tokens if row["rate_pico"] is not None] or of_tokens
     return rates, max((row["price_status"] for row in priced), key=STATUSES.index)

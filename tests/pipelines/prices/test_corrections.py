@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pipelines.prices
-from pipelines.prices.price_file import PRICE_FILE_COLUMNS, PRICE_FILE_OPTIONS
+from pipelines.prices.price_file import PRICE_FILE_COLUMNS, PRICE_FILE_OPTIONS, read_price_file
 from transforms.schemas import TOKEN_CLASSES
 from transforms.shapes.providers import provider_id_of
 
@@ -18,8 +18,11 @@ with CORRECTIONS.open(encoding="utf-8", newline="") as lines:
     ROWS = list(READER)
 
 
-def test_columns_are_those_of_a_price_file_and_three_more():
-    assert sorted(READER.fieldnames) == sorted({*PRICE_FILE_COLUMNS, *PRICE_FILE_OPTIONS, "kind", "multiplier", "note"})
+def test_a_price_file_can_say_them():
+    assert set(READER.fieldnames) <= {*PRICE_FILE_COLUMNS, *PRICE_FILE_OPTIONS}
+    rows = read_price_file(CORRECTIONS, "correction")
+    assert rows["source"].unique().to_list() == ["correction"]
+    assert rows["line_number"].n_unique() == len(ROWS)
     assert ROWS
 
 

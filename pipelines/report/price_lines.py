@@ -1,0 +1,118 @@
+"""What the head of a report tells of prices: how sure they are, what a revision of them did, and what has none."""
+
+import csv
+import io
+import json
+from itertools import groupby
+from typing import Any
+
+from pipelines.report.text import count, counted, harmless, model_name, money
+
+MOST_MODELS = 10
+MOST_NAMES = 3
+UNCERTAIN = {
+    "context_unmatched": "no price for their tier or batch, so the standard one",
+    "fallback_provider": "another provider's price for the same model",
+    "prefix_match": "the price of a model whose name theirs begins with",
+}
+WHY_UNPRICED = {
+    "unknown_model": "no price for this model",
+    "class_unpriced": "no price for a token class",
+    "usage_unknown": "the log tells no token counts",
+    "inconsistent_usage": "cached tokens exceed the input",
+}
+PRICE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from")
+PRICE_PLACEHOLDER = "USD_PER_MILLION"
+
+
+def price_lines(figures: dict[str, Any]) -> list[str]:
+    """How sure the prices are, what a revision of the price book did, and which rates of the user match no call."""
+    uncertain = [line for status in UNCERTAIN for line in _uncertain(status, figures["price_certainty"])]
+    return [*uncertain, *_revision(figures), *_unmatched(figures["unmatched_rates"])]
+
+
+def _uncertain(status: str, models: list[dict[str, Any]]) -> list[str]:
+    models = [row for row in models if row["price_status"] == status]
+    if not models:
+        return []
+    names = ", ".join(model_name(row) for row in models[:MOST_NAMES])
+    more = f" and {counted(len(models) - MOST_NAMES, 'more model')}" if len(models) > MOST_NAMES else ""
+    cost = money(sum(row["cost_usd"] for row in models))
+    bounds = ""
+    if all(row["least_usd"] is not None and row["most_usd"] is not None for row in models):
+        bounds = f", {money(sum(row['least_usd'] for row in models))} at least"
+    calls = counted(sum(row["call_count"] for row in models), "call")
+    return [f"uncertain   {calls}, {cost} USD{bounds}: {UNCERTAIN[status]} ({names}{more}; table price_certainty)"]
+
+
+def _revision(figures: dict[str, Any]) -> list[str]:
+    """The difference that other beliefs about prices make to the same calls; it is in no scenario."""
+    models, as_of = figures["price_book_revision"], figures["about"]["prices_as_of"]
+    lines = [f"prices      as believed on {as_of:%Y-%m-%d %H:%M} (UTC)"] if as_of else []
+    # without a date asked for, a model that is new in the log would count as a revision
+    shown = [row for row in models if as_of or row["change"] == "repriced"]
+    if not shown:
+        return lines
+    total = money(sum(row["revision_usd"] for row in shown))
+    since = "until today" if as_of else "since the last build"
+    names = ", ".join(f"{model_name(row)} {money(row['revision_usd'])}" for row in shown[:MOST_NAMES])
+    more = f" and {counted(len(shown) - MOST_NAMES, 'more')}" if len(shown) > MOST_NAMES else ""
+    return [*lines, f"revised     price book revision {since}: {total} USD ({names}{more}; table price_book_revision)"]
+
+
+def _unmatched(models: list[dict[str, Any]]) -> list[str]:
+    if not models:
+        return []
+    rates = counted(sum(row["rate_count"] for row in models), "rate")
+    names = [model_name(row) if row["provider"] else harmless(row["model"]) for row in models[:MOST_NAMES]]
+    classes = [", ".join(row["token_classes"]) for row in models]
+    named = "; ".join(f"{name} ({told})" for name, told in zip(names, classes, strict=False))
+    more = len(models) - MOST_NAMES
+    rest = f"; and {counted(more, 'more model')} (table unmatched_rates)" if more > 0 else ""
+    return [f"prices      {rates} of the price file match no call: {named}{rest}"]
+
+
+def unpriced_lines(unpriced: list[dict[str, Any]]) -> list[str]:
+    """Models by the tokens that have no price, each with its reasons; then lines for a price file."""
+    by_model = [list(rows) for _, rows in groupby(unpriced, key=lambda row: (row["provider"], row["model"]))]
+    by_model.sort(key=_known_tokens, reverse=True)
+    shown, hidden = by_model[:MOST_MODELS], by_model[MOST_MODELS:]
+    lines = [_reason(row) for rows in shown for row in rows if row["token_class"] is None]
+    if hidden:
+        lines.append(f"unpriced    and {counted(len(hidden), 'more model')} (table unpriced)")
+    prices = [_price_line(row) for rows in shown for row in rows if row["token_class"] and row["model"]]
+    if prices:
+        lines.append("to price them, put what you pay into these lines and give the file with --prices:")
+        lines.extend(f"    {line}" for line in [",".join(PRICE_COLUMNS), *prices])
+    unknown = [row for rows in shown for row in rows if row["price_status"] == "unknown_model" and row["model"]]
+    if unknown:
+        lines.append("or, where one is a deployment of a known model, name that in tokenspread.toml:")
+        lines += ["    [aliases]", *(f"    {alias}" for alias in dict.fromkeys(map(_alias_line, unknown)))]
+    return lines
+
+
+def _known_tokens(rows: list[dict[str, Any]]) -> int:
+    return sum(row["quantity"] or 0 for row in rows if row["token_class"] is None)  # for the order alone
+
+
+def _reason(row: dict[str, Any]) -> str:
+    why = WHY_UNPRICED.get(row["price_status"], harmless(row["price_status"]))
+    if row["model"] is None and row["price_status"] == "unknown_model":
+        why = "the log names no model"
+    tokens = "" if row["quantity"] is None else f", {counted(row['quantity'], 'token')}"
+    failed = f", {count(row['error_call_count'])} failed" if row["error_call_count"] else ""
+    return f"unpriced    {counted(row['call_count'], 'call')}{failed}{tokens} of {model_name(row)}: {why}"
+
+
+def _price_line(row: dict[str, Any]) -> str:
+    # The user's price is put in by hand: a line with a made-up one would be believed.
+    told = (row["provider"], row["model"], row["token_class"], PRICE_PLACEHOLDER, row["first_day"])
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(["" if cell is None else harmless(str(cell)) for cell in told])
+    return line.getvalue()
+
+
+def _alias_line(row: dict[str, Any]) -> str:
+    # JSON's quoting is TOML's
+    name = "/".join(harmless(part) for part in (row["provider"], row["model"]) if part)
+    return f'{json.dumps(name, ensure_ascii=False)} = "PROVIDER/MODEL"'

@@ -1,0 +1,219 @@
+-- one row per scenario, contract term, period and group of calls that are alike in all of day to customer_id
+-- scenario | actual, or the change of prices by its name
+-- scenario_order | order of the scenarios; 0: actual
+-- term_id | term of the price file, see contract_terms
+-- kind | volume_tier, commitment or time
+-- period_start | first UTC day of the month, or of the time that is billed; null: the calls without a day, which are in no period
+-- period_end | first UTC day after it
+-- group_number | place of the group in the order of day to customer_id, the same in every term; null: no call is in the period
+-- day | UTC date; null: the log does not say
+-- provider | who served the calls
+-- model | model as served; null: not told
+-- priced_model | model that the price was looked up for: as served, else as asked for
+-- feature | product feature; null: unattributed
+-- user_id | who acted; null: unattributed
+-- customer_id | who pays; null: unattributed
+-- call_count | calls
+-- unpriced_call_count | of these, without any cost in the scenario
+-- unweighted_call_count | of these, without what the term is allocated by
+-- token_count | input and output of the billed calls that tell it; null: none does
+-- spend_atto | cost of the tokens in the scenario and of compute time, in atto-USD; null: none is priced
+-- weight | what the term's amount is allocated by: spend_atto, busy microseconds, or tokens as weighted by the term; null: not told
+with months as (
+    select unnest(generate_series(
+        date_trunc('month', min(day)), date_trunc('month', max(day)), interval 1 month
+    ))::date as month_start,
+    from usage_cube
+),
+
+terms as (
+    select
+        term_id,
+        kind,
+        min(provider) as provider,
+        min(model) as model,
+        min(allocate_by) as allocate_by,
+        min(output_weight) as output_weight,
+    from source.contract_terms
+    group by term_id, kind
+),
+
+periods as (
+    select distinct
+        agreed.term_id,
+        months.month_start as period_start,
+        (months.month_start + interval 1 month)::date as period_end,
+    from source.contract_terms as agreed
+    inner join months
+        on months.month_start >= coalesce(agreed.valid_from, months.month_start)
+        and (agreed.valid_to is null or months.month_start < agreed.valid_to)
+    where agreed.kind <> 'time'
+    union all
+    select
+        term_id,
+        valid_from,
+        valid_to,
+    from source.contract_terms
+    where kind = 'time'
+    union all
+    select
+        term_id,
+        null,
+        null,
+    from terms
+),
+
+served as (
+    select distinct
+        provider,
+        priced_model,
+    from usage_cube
+),
+
+matches as (
+    select
+        terms.term_id,
+        periods.period_start,
+        served.provider,
+        served.priced_model,
+    from terms
+    inner join periods
+        on terms.term_id = periods.term_id
+    inner join served
+        on (terms.provider is null or lower(terms.provider) = lower(served.provider))
+        and is_spoken_of(served.priced_model, terms.model)
+    -- What is bought is in one volume schedule: the most specific one that holds in the month, as with prices.
+    qualify
+        terms.kind <> 'volume_tier'
+        or row_number() over (
+            partition by terms.kind, served.provider, served.priced_model, periods.period_start
+            order by contains(terms.model, '*'), length(terms.model) desc, terms.provider is null, terms.term_id
+        ) = 1
+),
+
+rates as (
+    select *
+    from source.scenario_rates
+    union all by name
+    -- Cells without a card are in every scenario too.
+    select *
+    from source.scenarios
+),
+
+cells as (
+    select
+        usage_cube.* exclude (price_status),
+        rates.scenario,
+        rates.scenario_order,
+        usage_cube.price_status <> 'not_billed' as is_billed,
+        case
+            when is_priced(usage_cube.price_status) and usage_cube.card_id is not null then cost_of(usage_cube, rates)
+            when is_priced(usage_cube.price_status) then 0::hugeint
+        end as token_cost_atto,
+        -- Scenarios change the prices of tokens: time costs what it costs.
+        usage_cube.time_cost_pico * 1000000 as time_cost_atto,
+    from usage_cube
+    inner join rates
+        on usage_cube.card_id is not distinct from rates.card_id
+    where exists (from source.contract_terms)
+),
+
+groups as (
+    select
+        scenario,
+        scenario_order,
+        day,
+        provider,
+        model,
+        priced_model,
+        feature,
+        user_id,
+        customer_id,
+        sum(call_count)::bigint as call_count,
+        sum(call_count) filter (where token_cost_atto is null and time_cost_atto is null)::bigint as unpriced_call_count,
+        sum(call_count) filter (where is_billed and busy_microseconds is null)::bigint as idle_call_count,
+        sum(unknown_usage_call_count) filter (where is_billed)::bigint as unknown_usage_call_count,
+        sum(input_tokens) filter (where is_billed) as input_tokens,
+        sum(output_tokens) filter (where is_billed) as output_tokens,
+        sum(busy_microseconds) filter (where is_billed) as busy_microseconds,
+        -- One of the two may be unknown: what is known is spent.
+        sum(coalesce(token_cost_atto, 0) + coalesce(time_cost_atto, 0))
+            filter (where token_cost_atto is not null or time_cost_atto is not null) as spend_atto,
+    from cells
+    group by all
+),
+
+numbered_groups as (
+    select
+        *,
+        dense_rank() over (
+            order by
+                day nulls first, provider nulls first, model nulls first, priced_model nulls first,
+                feature nulls first, user_id nulls first, customer_id nulls first
+        ) as group_number,
+    from groups
+),
+
+matched_groups as (
+    select
+        matches.term_id,
+        matches.period_start,
+        numbered_groups.*,
+    from matches
+    inner join periods
+        on matches.term_id = periods.term_id
+        and matches.period_start is not distinct from periods.period_start
+    inner join numbered_groups
+        on matches.provider is not distinct from numbered_groups.provider
+        and matches.priced_model is not distinct from numbered_groups.priced_model
+        and coalesce(
+            numbered_groups.day >= periods.period_start and numbered_groups.day < periods.period_end,
+            numbered_groups.day is null and periods.period_start is null
+        )
+)
+
+select
+    scenarios.scenario,
+    scenarios.scenario_order,
+    terms.term_id,
+    terms.kind,
+    periods.period_start,
+    periods.period_end,
+    matched_groups.group_number,
+    matched_groups.day,
+    matched_groups.provider,
+    matched_groups.model,
+    matched_groups.priced_model,
+    matched_groups.feature,
+    matched_groups.user_id,
+    matched_groups.customer_id,
+    -- No row of a kind is a known zero: these count rows that were seen, or a period without any.
+    coalesce(matched_groups.call_count, 0) as call_count,
+    coalesce(matched_groups.unpriced_call_count, 0) as unpriced_call_count,
+    coalesce(case
+        when terms.kind <> 'time' then matched_groups.unpriced_call_count
+        when terms.allocate_by = 'busy' then matched_groups.idle_call_count
+        else matched_groups.unknown_usage_call_count
+    end, 0) as unweighted_call_count,
+    -- A sum of what is told: a call that tells one of the two counts with it.
+    case
+        when coalesce(matched_groups.input_tokens, matched_groups.output_tokens) is not null
+            then coalesce(matched_groups.input_tokens, 0) + coalesce(matched_groups.output_tokens, 0)
+    end::hugeint as token_count,
+    matched_groups.spend_atto,
+    case
+        when terms.kind <> 'time' then matched_groups.spend_atto
+        when terms.allocate_by = 'busy' then matched_groups.busy_microseconds
+        when coalesce(matched_groups.input_tokens, matched_groups.output_tokens) is not null
+            then coalesce(matched_groups.input_tokens, 0)
+                + coalesce(matched_groups.output_tokens, 0) * terms.output_weight
+    end::hugeint as weight,
+from periods
+inner join terms
+    on periods.term_id = terms.term_id
+cross join source.scenarios as scenarios
+left join matched_groups
+    on periods.term_id = matched_groups.term_id
+    and periods.period_start is not distinct from matched_groups.period_start
+    and scenarios.scenario_order = matched_groups.scenario_order
+where periods.period_start is not null or matched_groups.group_number is not null
