@@ -41,6 +41,7 @@ TABLES = (
     "contract_spend",
     "contract_terms",
     "allocated_costs",
+    "costs_apart",
     "revenue",
     "tokens_per_action",
     "cost_per_outcome",

@@ -43,6 +43,21 @@ order by model, provider
 """
 CERTAINTY = "select * from price_certainty order by cost_usd desc nulls last, provider, model, price_status"
 REVISION = "select * from price_book_revision order by abs(revision_usd) desc, provider, model, change"
+COSTS_APART = """
+select kind, is_allocated, sum(cost_usd) as cost_usd
+from costs_apart
+where scenario_order = 0
+group by all
+order by kind, is_allocated desc
+"""
+IDLE_TERMS = """
+select kind, provider, model, line_number
+from contract_terms
+where scenario_order = 0
+group by all
+having sum(call_count) = 0
+order by line_number
+"""
 UNCOUNTED_REVENUE = """
 select reason, count(*) as row_count
 from revenue
@@ -107,6 +122,8 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "unmatched_rates": query(UNMATCHED_RATES).to_dicts(),
         "price_certainty": query(CERTAINTY).to_dicts(),
         "price_book_revision": query(REVISION).to_dicts(),
+        "costs_apart": query(COSTS_APART).to_dicts(),
+        "idle_terms": query(IDLE_TERMS).to_dicts(),
         "uncounted_revenue": query(UNCOUNTED_REVENUE).to_dicts(),
         "revenue_period": _one(query(REVENUE_PERIOD)),
         "possible_duplicates": _one(query(DUPLICATES)),

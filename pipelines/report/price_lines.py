@@ -10,6 +10,12 @@ from pipelines.report.text import count, counted, harmless, model_name, money
 
 MOST_MODELS = 10
 MOST_NAMES = 3
+APART = {
+    "compute": "of compute time",
+    "time": "of bills for time",
+    "volume_tier": "of volume discounts",
+    "commitment": "short of commitments",
+}
 UNCERTAIN = {
     "context_unmatched": "no price for their tier or batch, so the standard one",
     "fallback_provider": "another provider's price for the same model",
@@ -28,7 +34,27 @@ PRICE_PLACEHOLDER = "USD_PER_MILLION"
 def price_lines(figures: dict[str, Any]) -> list[str]:
     """How sure the prices are, what a revision of the price book did, and which rates of the user match no call."""
     uncertain = [line for status in UNCERTAIN for line in _uncertain(status, figures["price_certainty"])]
-    return [*uncertain, *_revision(figures), *_unmatched(figures["unmatched_rates"])]
+    told = [*_costs_apart(figures["costs_apart"]), *_idle_terms(figures["idle_terms"])]
+    return [*uncertain, *_revision(figures), *_unmatched(figures["unmatched_rates"]), *told]
+
+
+def _costs_apart(kinds: list[dict[str, Any]]) -> list[str]:
+    """Time and contract terms: in the margins, and in no cost of tokens."""
+    if not kinds:
+        return []
+    told = ", ".join(
+        f"{money(row['cost_usd'])} USD {APART[row['kind']]}{'' if row['is_allocated'] else ' that no call bears'}"
+        for row in kinds
+    )
+    return [f"apart       {told}: beside the cost of tokens, in the margins (table costs_apart)"]
+
+
+def _idle_terms(terms: list[dict[str, Any]]) -> list[str]:
+    lines = []
+    for row in terms[:MOST_NAMES]:
+        place = f"the {row['kind']} of line {row['line_number']} of the price file"
+        lines.append(f"prices      {place} matches no call: {model_name(row)}")
+    return lines
 
 
 def _uncertain(status: str, models: list[dict[str, Any]]) -> list[str]:

@@ -23,6 +23,10 @@ with grains as (
     union all
     select 'recorded_cost', count(*) from recorded_cost group by content_id, provider, model
     union all
+    select 'costs_apart', count(*)
+    from costs_apart
+    group by scenario_order, kind, is_allocated, day, provider, model, feature, user_id, customer_id
+    union all
     select 'cost_by_class', count(*)
     from cost_by_class
     group by day, provider, model, service_tier, region, is_batch, token_class

@@ -8,11 +8,12 @@
 -- cost_usd | cost of the same calls at the scenario's rates; null: none is priced
 -- cost_per_action_usd | cost_usd over all actions
 -- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
+-- cost_apart_usd | what they cost beside tokens and fees, see costs_apart; in all, with what no call bears; null: nothing
 -- revenue_usd | revenue that can be told for exactly this group; null: none given, or not to be split so
--- margin_usd | revenue_usd less cost_usd; at most this when calls are unpriced
+-- margin_usd | revenue_usd less cost_usd and cost_apart_usd; at most this when calls are unpriced
 -- margin_share | margin_usd over revenue_usd; at most this when calls are unpriced
 -- survives | whether margin_usd is at least zero; null: not known, or it is while calls are unpriced
--- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half); at most this when calls are unpriced
+-- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half), while what stands apart stays; at most this when calls are unpriced
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
 with named_cells as (
     select
@@ -110,6 +111,47 @@ costs as (
     group by dimension, name, scenario, scenario_order
 ),
 
+named_costs_apart as (
+    select
+        scenario_order,
+        is_allocated,
+        cost_pico,
+        coalesce(feature, 'unattributed') as feature,
+        coalesce(user_id, 'unattributed') as user_name,
+        coalesce(customer_id, 'unattributed') as customer,
+        concat_ws('/', provider, coalesce(model, 'unknown')) as model,
+        coalesce(day::varchar, 'unknown') as day,
+    from costs_apart
+),
+
+costs_apart_by_name as (
+    select
+        scenario_order,
+        case
+            when grouping(feature) = 0 then 'feature'
+            when grouping(user_name) = 0 then 'user'
+            when grouping(customer) = 0 then 'customer'
+            when grouping(model) = 0 then 'model'
+            when grouping(day) = 0 then 'day'
+            else 'all'
+        end as dimension,
+        coalesce(feature, user_name, customer, model, day, 'all') as name,
+        -- What no call bears is in the total alone.
+        1000000 * case
+            when grouping(feature, user_name, customer, model, day) = 31 then sum(cost_pico)
+            else sum(cost_pico) filter (where is_allocated)
+        end as cost_apart_atto,
+    from named_costs_apart
+    group by grouping sets (
+        (scenario_order, feature),
+        (scenario_order, user_name),
+        (scenario_order, customer),
+        (scenario_order, model),
+        (scenario_order, day),
+        (scenario_order)
+    )
+),
+
 revenue as (
     select
         case
@@ -133,6 +175,10 @@ margins as (
         counts.success_count,
         revenue.revenue_usd,
         revenue.revenue_pico::hugeint * 1000000 as revenue_atto,
+        apart.cost_apart_atto,
+        -- Nothing stands apart of most: what is left of the revenue for tokens is all of it.
+        revenue_atto - coalesce(apart.cost_apart_atto, 0) as left_atto,
+        actual_apart.cost_apart_atto as actual_apart_atto,
     from costs
     inner join costs as actual_costs
         on costs.dimension = actual_costs.dimension
@@ -144,6 +190,14 @@ margins as (
     left join revenue
         on costs.dimension = revenue.dimension
         and costs.name = revenue.name
+    left join costs_apart_by_name as apart
+        on costs.dimension = apart.dimension
+        and costs.name = apart.name
+        and costs.scenario_order = apart.scenario_order
+    left join costs_apart_by_name as actual_apart
+        on costs.dimension = actual_apart.dimension
+        and costs.name = actual_apart.name
+        and actual_apart.scenario_order = 0
 )
 
 select
@@ -156,10 +210,12 @@ select
     usd_from_atto(cost_atto) as cost_usd,
     usd_from_atto(divide_half_even(cost_atto, action_count)) as cost_per_action_usd,
     usd_from_atto(divide_half_even(labelled_cost_atto, success_count)) as cost_per_outcome_usd,
+    usd_from_atto(cost_apart_atto) as cost_apart_usd,
     revenue_usd,
-    usd_from_atto(revenue_atto - cost_atto) as margin_usd,
-    (revenue_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
-    margin_survives(revenue_atto - cost_atto, unpriced_call_count) as survives,
-    (revenue_atto - actual_cost_atto) / nullif(actual_cost_atto, 0) as break_even_change_share,
+    usd_from_atto(left_atto - cost_atto) as margin_usd,
+    (left_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
+    margin_survives(left_atto - cost_atto, unpriced_call_count) as survives,
+    (revenue_atto - coalesce(actual_apart_atto, 0) - actual_cost_atto) / nullif(actual_cost_atto, 0)
+        as break_even_change_share,
     unpriced_call_count,
 from margins

@@ -8,11 +8,12 @@
 -- cost_usd | cost of the same calls at the scenario's rates; null: none is priced
 -- cost_per_action_usd | cost_usd over all actions
 -- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
+-- cost_apart_usd | what they cost beside tokens and fees, see costs_apart; in all, with what no call bears; null: nothing
 -- revenue_usd | revenue that can be told for exactly this group; null: none was given for it
--- margin_usd | revenue_usd less cost_usd; at most this when calls are unpriced
+-- margin_usd | revenue_usd less cost_usd and cost_apart_usd; at most this when calls are unpriced
 -- margin_share | margin_usd over revenue_usd; at most this when calls are unpriced
 -- survives | whether margin_usd is at least zero; null: not known, or it is while calls are unpriced
--- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half); at most this when calls are unpriced
+-- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half), while what stands apart stays; at most this when calls are unpriced
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
 with rates as (
     select *
@@ -73,6 +74,32 @@ costs as (
     )
 ),
 
+named_costs_apart as (
+    select
+        scenario_order,
+        is_allocated,
+        cost_pico,
+        coalesce(feature, 'unattributed') as feature,
+        coalesce(user_id, 'unattributed') as user_id,
+    from costs_apart
+),
+
+costs_apart_by_group as (
+    select
+        feature,
+        user_id,
+        scenario_order,
+        -- What no call bears is in the total alone.
+        1000000 * case
+            when grouping(feature, user_id) = 3 then sum(cost_pico)
+            else sum(cost_pico) filter (where is_allocated)
+        end as cost_apart_atto,
+    from named_costs_apart
+    group by grouping sets (
+        (scenario_order, feature, user_id), (scenario_order, feature), (scenario_order, user_id), (scenario_order)
+    )
+),
+
 margins as (
     select
         costs.*,
@@ -81,6 +108,10 @@ margins as (
         counts.success_count,
         revenue_by_group.revenue_usd,
         revenue_by_group.revenue_pico::hugeint * 1000000 as revenue_atto,
+        apart.cost_apart_atto,
+        -- Nothing stands apart of most: what is left of the revenue for tokens is all of it.
+        revenue_atto - coalesce(apart.cost_apart_atto, 0) as left_atto,
+        actual_apart.cost_apart_atto as actual_apart_atto,
     from costs
     inner join costs as actual_costs
         on costs.feature is not distinct from actual_costs.feature
@@ -94,6 +125,14 @@ margins as (
         on costs.feature is not distinct from revenue_by_group.feature
         and costs.user_id is not distinct from revenue_by_group.user_id
         and revenue_by_group.customer_id is null
+    left join costs_apart_by_group as apart
+        on costs.feature is not distinct from apart.feature
+        and costs.user_id is not distinct from apart.user_id
+        and costs.scenario_order = apart.scenario_order
+    left join costs_apart_by_group as actual_apart
+        on costs.feature is not distinct from actual_apart.feature
+        and costs.user_id is not distinct from actual_apart.user_id
+        and actual_apart.scenario_order = 0
 )
 
 select
@@ -106,10 +145,12 @@ select
     usd_from_atto(cost_atto) as cost_usd,
     usd_from_atto(divide_half_even(cost_atto, action_count)) as cost_per_action_usd,
     usd_from_atto(divide_half_even(labelled_cost_atto, success_count)) as cost_per_outcome_usd,
+    usd_from_atto(cost_apart_atto) as cost_apart_usd,
     revenue_usd,
-    usd_from_atto(revenue_atto - cost_atto) as margin_usd,
-    (revenue_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
-    margin_survives(revenue_atto - cost_atto, unpriced_call_count) as survives,
-    (revenue_atto - actual_cost_atto) / nullif(actual_cost_atto, 0) as break_even_change_share,
+    usd_from_atto(left_atto - cost_atto) as margin_usd,
+    (left_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
+    margin_survives(left_atto - cost_atto, unpriced_call_count) as survives,
+    (revenue_atto - coalesce(actual_apart_atto, 0) - actual_cost_atto) / nullif(actual_cost_atto, 0)
+        as break_even_change_share,
     unpriced_call_count,
 from margins

@@ -63,7 +63,7 @@ def _book_rates(rows: list[dict]) -> tuple | None:
     if TIME_CLASS in by_class and by_class[TIME_CLASS]["source"] == CONTRACT and CONTRACT not in sources:
         return tuple((name, rate) for name, rate in rates if name == f"{TIME_CLASS}_rate"), "billed_by_time"
     if not sources:
-        return rates, None
+        return (rates, None) if rates else None
     of_tokens = [row for name, row in by_class.items() if name != TIME_CLASS]
     priced = [row for row in of_tokens if row["rate_pico"] is not None] or of_tokens
     return rates, max((row["price_status"] for row in priced), key=STATUSES.index)
