@@ -1,4 +1,4 @@
-"""What was believed about prices, and when: a build as of a day is the build of that day, whatever was learned since."""
+"""What was believed about prices, and when: a build as of a day is that day's, whatever was learned since."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
