@@ -33,14 +33,19 @@ def keep_inputs(store: Ledger, files: dict[str, Path | None]) -> None:
                 content = path.read_bytes()
             except OSError as error:
                 raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-            digest = xxhash.xxh3_128(content).hexdigest()
-            if digest == store.manifest.one("select hash from input where kind = ? order by id desc limit 1", kind):
-                continue
-            with store.manifest.transaction() as connection:
-                connection.execute(
-                    "insert into input (kind, name, content, hash, at) values (?, ?, ?, ?, ?)",
-                    (kind, shown(path), content, digest, now()),
-                )
+            keep_input(store, kind, path, content)
+
+
+def keep_input(store: Ledger, kind: str, path: Path, content: bytes) -> None:
+    """Keeps what was made of the file at `path`, unless the same was kept last."""
+    digest = xxhash.xxh3_128(content).hexdigest()
+    if digest == store.manifest.one("select hash from input where kind = ? order by id desc limit 1", kind):
+        return
+    with store.manifest.transaction() as connection:
+        connection.execute(
+            "insert into input (kind, name, content, hash, at) values (?, ?, ?, ?, ?)",
+            (kind, shown(path), content, digest, now()),
+        )
 
 
 def kept_input(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from pipelines import price_commands
 from pipelines.settings import LedgerBusy, Settings, UserError, instant_of
 
 EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_GAP, EXIT_UNPRICED = 1, 3, 4, 5, 6
@@ -24,6 +25,8 @@ app = typer.Typer(
     "and nothing was published; 5 the gap to a bill is above --tolerance; 6 done, but calls of some model have no "
     "price; 75 another run is writing; 130 interrupted.",
 )
+
+app.add_typer(price_commands.app, name="prices")
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
 Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]

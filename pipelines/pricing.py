@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,8 @@ from pipelines.settings import Settings, UserError
 from transforms import schemas
 from transforms.prices import book, cards
 
-CORRECTIONS = Path(__file__).parent / "prices" / "corrections.csv"  # what the catalogues miss or have wrong
+CORRECTIONS = "corrections"  # kind of kept input
+SHIPPED = Path(price_file.__file__).with_name("corrections.csv")
 THEN, NOW = "believed_then", "believed_now"  # books, see sql/models/price_book_revision.sql
 
 
@@ -33,12 +35,8 @@ class Priced:
 def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime) -> Priced:
     """The price book for `refs` (PRICE_REFS) after its sources were read `now`. Raises UserError."""
     named = book.named(refs, settings.aliases)
-    contract = build_inputs.kept_input(store, "prices", price_file.read_price_file, schemas.PRICE_RULES)
-    terms = build_inputs.kept_input(store, "prices", price_file.read_contract_terms, schemas.CONTRACT_TERMS)
-    rules = pl.concat([contract, book.billed_by_time(terms), price_file.read_price_file(CORRECTIONS, book.CORRECTION)])
-    asked = book.asked(named)
-    stated = [dated.history_rates(asked), catalogue.catalogue_rates(asked)]
-    rows = book.applicable(named, rules, [book.answered(rows, named) for rows in stated])
+    own = contract(store)
+    rows = stated(named, pl.concat([own, imported_corrections(store)]))
     history = book.revise(build_inputs.price_history(store), rows, now)
     believed, other = book.current(history), _other_belief(store, history)
     books = {NOW: believed} | other
@@ -46,12 +44,35 @@ def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime)
         books = {THEN: _as_of(history, settings.prices_as_of), NOW: believed}
     rate_cards, book_rates = cards.rate_cards(books, refs)
     hashed = book.book_hash(next(iter(books.values())))
-    unmatched = book.unmatched(contract, named)
-    if settings.prices_as_of:
-        terms = build_inputs.kept_input(
-            store, "prices", price_file.read_contract_terms, schemas.CONTRACT_TERMS, settings.prices_as_of
-        )
-    return Priced(history, hashed, rate_cards, book_rates, unmatched, terms)
+    is_bill = pl.col("rate_pico").is_null() & pl.col("multiplier_nano").is_null()  # told of in contract_terms
+    unmatched = book.unmatched(own.filter(~is_bill), named)
+    return Priced(history, hashed, rate_cards, book_rates, unmatched, contract_terms(store, settings.prices_as_of))
+
+
+def stated(named: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
+    """PRICE_BOOK rows of `named` refs as the user's `rules`, the shipped corrections and the catalogues state them."""
+    asked = book.asked(named)
+    sources = [dated.history_rates(asked), catalogue.catalogue_rates(asked)]
+    # the shipped ones last: of two that are as specific the first holds
+    rules = pl.concat([rules, price_file.read_price_file(SHIPPED, book.CORRECTION)])
+    return book.applicable(named, rules, [book.answered(rows, named) for rows in sources])
+
+
+def contract(store: Ledger) -> pl.DataFrame:
+    """PRICE_RULES of the price file that was given last with --prices; of its bills for time, that they are such."""
+    rules = build_inputs.kept_input(store, "prices", price_file.read_price_file, schemas.PRICE_RULES)
+    return pl.concat([rules, book.billed_by_time(contract_terms(store))])
+
+
+def contract_terms(store: Ledger, at: datetime | None = None) -> pl.DataFrame:
+    """CONTRACT_TERMS of the price file that was given last with --prices (until `at`)."""
+    return build_inputs.kept_input(store, "prices", price_file.read_contract_terms, schemas.CONTRACT_TERMS, at)
+
+
+def imported_corrections(store: Ledger) -> pl.DataFrame:
+    """PRICE_RULES of what `prices import` kept last."""
+    read = partial(price_file.read_price_file, source=book.CORRECTION)
+    return build_inputs.kept_input(store, CORRECTIONS, read, schemas.PRICE_RULES)
 
 
 def _as_of(history: pl.DataFrame, instant: datetime) -> pl.DataFrame:

@@ -7,6 +7,7 @@ order, runs `sql/checks`, and swaps the finished file in. Readers keep the file 
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import nanoarrow
@@ -32,6 +33,7 @@ from transforms import schemas
 
 __all__ = ["CONTENTS", "RUNS", "CheckFailed", "Inputs", "build", "distinct_price_refs", "publish", "query"]
 
+ERRORS = duckdb.Error
 SQL = Path(__file__).resolve().parent.parent / "sql"
 
 # In build order. A view is read through to the ledger: nothing of the ledger's size is copied but the usage cube.
@@ -161,18 +163,22 @@ def publish(path: Path, link: Path) -> None:
 
 def query(link: Path, sql: str) -> pl.DataFrame:
     """Rows of one SELECT over the published catalogue; anything that could write, or read another file, is refused."""
-    if not link.exists():
-        raise UserError(f"{link}: nothing is published yet; run `tokenspread build` first")
+    check_published(link)
     try:
         statements = duckdb.extract_statements(sql)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise UserError("only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) at a time can be asked")
-        with _connect_sandboxed(link) as connection:
+        with connect_sandboxed(link) as connection:
             _refuse_writes(connection, sql)
             _refuse_unprintable(connection, sql)
             return frame_of(connection, sql)
     except duckdb.Error as error:
         raise UserError(f"the query failed: {error}") from error
+
+
+def check_published(link: Path) -> None:
+    if not link.exists():
+        raise UserError(f"{link}: nothing is published yet; run `tokenspread build` first")
 
 
 def model_sql(name: str) -> str:
@@ -195,7 +201,7 @@ def connect(path: Path | str = ":memory:", read_only: bool = False, **config) ->
     return connection
 
 
-def _connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
+def connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
     # Attached to a database of its own in memory: connections to one path share their settings within a process. Of the
     # target, not of the link, which may be moved on while this is open.
     connection = connect()
@@ -228,10 +234,10 @@ def _refuse_unprintable(connection: duckdb.DuckDBPyConnection, sql: str) -> None
             raise UserError(f"column {name} is of type {unprintable[0]}, which has no output; cast it: {name}::varchar")
 
 
-def frame_of(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
+def frame_of(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any) -> pl.DataFrame:
     """The rows of one SELECT; money as Decimal, sums of tokens as Int128."""
     # Through nanoarrow: a relation that polars reads itself makes DuckDB 2.0 report leaks on stderr at exit.
-    frame = pl.DataFrame(nanoarrow.c_array_stream(connection.sql(sql)))
+    frame = pl.DataFrame(nanoarrow.c_array_stream(connection.sql(sql, params=parameters or None)))
     # Arrow has no 128-bit integer: HUGEINT crosses as a decimal without decimals.
     return frame.with_columns(pl.col(pl.Decimal(38, 0)).cast(pl.Int128))
 
