@@ -16,6 +16,7 @@ import polars as pl
 from pipelines.durable import fsync
 from pipelines.log_files import as_glob
 from pipelines.settings import UserError
+from pipelines.warehouse_models import KEPT_DURING_BUILD, SQL, TABLES, VIEWS, model_header, model_sql
 from pipelines.warehouse_sources import (
     CONTENTS,
     FILE_SOURCES,
@@ -34,38 +35,8 @@ from transforms import schemas
 __all__ = ["CONTENTS", "RUNS", "CheckFailed", "Inputs", "build", "distinct_price_refs", "publish", "query"]
 
 ERRORS = duckdb.Error
-SQL = Path(__file__).resolve().parent.parent / "sql"
-
-# In build order. A view is read through to the ledger: nothing of the ledger's size is copied but the usage cube.
-VIEWS = ("calls", "outcomes", "actions", "quarantine", "price_book", "runs", "unmatched_rates")
-TABLES = (
-    "usage_cube",
-    "contract_spend",
-    "contract_terms",
-    "allocated_costs",
-    "costs_apart",
-    "revenue",
-    "tokens_per_action",
-    "cost_per_outcome",
-    "unit_economics",
-    "revenue_by_group",
-    "scenario_comparison",
-    "scenario_by_dimension",
-    "cost_by_class",
-    "price_certainty",
-    "price_book_revision",
-    "unpriced",
-    "recorded_cost",
-    "recorded_cost_gaps",
-    "files",
-    "possible_duplicates",
-    "guard_findings",
-    "about",
-)
 UNPRINTABLE = re.compile(r"\b(INTERVAL|UNION|BIGNUM|VARIANT|BIT|GEOMETRY)\b|TIME WITH TIME ZONE")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # names within a type
-# Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
-KEPT_DURING_BUILD = ("outcomes", "actions")
 
 
 class CheckFailed(Exception):
@@ -179,17 +150,6 @@ def query(link: Path, sql: str) -> pl.DataFrame:
 def check_published(link: Path) -> None:
     if not link.exists():
         raise UserError(f"{link}: nothing is published yet; run `tokenspread build` first")
-
-
-def model_sql(name: str) -> str:
-    return (SQL / "models" / f"{name}.sql").read_text()
-
-
-def model_header(name: str) -> tuple[str, dict[str, str]]:
-    """Grain sentence and {column: meaning} of a model, from the comment lines at its top."""
-    lines = [line[3:] for line in model_sql(name).splitlines() if line.startswith("-- ")]
-    columns = (line.split(" | ", 1) for line in lines if " | " in line)
-    return lines[0], dict(columns)
 
 
 def connect(path: Path | str = ":memory:", read_only: bool = False, **config) -> duckdb.DuckDBPyConnection:

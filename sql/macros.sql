@@ -212,3 +212,81 @@ create or replace macro margin_survives(margin, unpriced_call_count) as
         when margin < 0 then false
         when margin >= 0 and unpriced_call_count = 0 then true
     end;
+
+-- What a recorded cost may be instead of ours; sql/models/recorded_cost_differences.sql tries these one by one.
+
+-- USD as integer pico-USD: its digits without the point, since a product of decimals would overflow.
+create or replace macro pico_from_usd(usd) as
+    replace(usd::decimal(38, 12)::varchar, '.', '')::hugeint;
+
+-- Whether a cost is what was recorded, all in pico-USD: alike as costs_differ has it, and a thousand times nearer than
+-- ours is, since on a call of a hundredth of a cent the tolerance alone would let many a cost pass by chance.
+create or replace macro explains(candidate, recorded, ours) as
+    abs(candidate - recorded) <= greatest(1000000, greatest(candidate, recorded) // 1000000)
+    and abs(candidate - recorded) * 1000 <= abs(ours - recorded);
+
+-- What is added when one-hour writes are billed as five-minute ones; 0 for a call without any.
+create or replace macro short_writes_cost(used, rates) as
+    class_cost(used.cache_write_1h_tokens, rates.cache_write_5m_rate)
+    - class_cost(used.cache_write_1h_tokens, rates.cache_write_1h_rate);
+
+-- What reads from and writes to a cache cost.
+create or replace macro cache_cost(used, rates) as
+    class_cost(used.cache_read_tokens, rates.cache_read_rate)
+    + class_cost(used.cache_write_5m_tokens, rates.cache_write_5m_rate)
+    + class_cost(used.cache_write_1h_tokens, rates.cache_write_1h_rate)
+    + class_cost(used.cache_write_other_tokens, rates.cache_write_other_rate);
+
+-- Costs of a call by known mistakes, {cause, cost}, the most specific first; `cost` is cost_of the same two.
+create or replace macro mistaken_costs(used, rates, cost) as
+    [
+        {
+            'cause': 'no batch or flex discount',
+            'cost': case when used.is_batch or lower(used.service_tier) in ('batch', 'flex') then cost * 2 end
+        },
+        {'cause': '1-hour writes at the 5-minute rate', 'cost': cost + short_writes_cost(used, rates)},
+        {
+            'cause': 'cache reads at full price',
+            'cost': cost
+            + class_cost(used.cache_read_tokens, rates.input_rate)
+            - class_cost(used.cache_read_tokens, rates.cache_read_rate)
+        },
+        {'cause': 'cache reads and writes left out', 'cost': cost - cache_cost(used, rates)},
+        {
+            'cause': 'cached tokens counted twice',
+            'cost': cost + (used.input_tokens - used.uncached_input_tokens) * rates.input_rate::hugeint
+        },
+        {
+            'cause': 'reasoning left out',
+            'cost': cost - class_cost(used.reasoning_tokens, coalesce(rates.reasoning_rate, rates.output_rate))
+        },
+        {'cause': 'output only', 'cost': class_cost(used.output_tokens, rates.output_rate)},
+        {
+            'cause': 'input at the output rate',
+            'cost': class_cost(used.input_tokens, rates.output_rate) + class_cost(used.output_tokens, rates.output_rate)
+        }
+    ];
+
+-- Costs that are ours times a plain factor, {cause, cost}: another unit, a discount or a surcharge.
+create or replace macro multiplied_costs(cost) as
+    list_transform(
+        [
+            {'cause': 'cents, read as dollars', 'percent': 10000},
+            {'cause': 'dollars, read as cents', 'percent': 1},
+            {'cause': '10 times ours', 'percent': 1000},
+            {'cause': '2 times ours', 'percent': 200},
+            {'cause': '1.5 times ours', 'percent': 150},
+            {'cause': '1.25 times ours', 'percent': 125},
+            {'cause': '1.1 times ours', 'percent': 110},
+            {'cause': '0.9 times ours', 'percent': 90},
+            {'cause': '0.8 times ours', 'percent': 80},
+            {'cause': '0.75 times ours', 'percent': 75},
+            {'cause': '0.5 times ours', 'percent': 50},
+            {'cause': '0.1 times ours', 'percent': 10}
+        ],
+        lambda factor: {'cause': factor.cause, 'cost': divide_half_even(cost * factor.percent, 100)}
+    );
+
+-- The first of {cause, cost} that explains a recorded cost; null: none does.
+create or replace macro first_explaining(costs, recorded, ours) as
+    list_filter(costs, lambda entry: explains(entry.cost, recorded, ours))[1].cause;

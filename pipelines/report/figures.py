@@ -34,6 +34,32 @@ select
     sum(uncompared_recorded_cost_usd) as uncompared_recorded_cost_usd
 from recorded_cost
 """
+# By cause, over all files and models; with the place of the largest difference, where that is among the largest of all.
+CAUSES = """
+with places as (
+    select
+        likely_cause,
+        arg_max(source_file, abs(gap_usd)) as source_file,
+        arg_max(line_number, abs(gap_usd)) as line_number
+    from recorded_cost_gaps
+    group by likely_cause
+)
+
+select
+    causes.likely_cause,
+    sum(causes.call_count)::bigint as call_count,
+    count(distinct (causes.provider, causes.model)) as model_count,
+    max(causes.provider) as provider,
+    max(causes.model) as model,
+    sum(causes.gap_usd) as gap_usd,
+    max(causes.largest_gap_usd) as largest_gap_usd,
+    any_value(places.source_file) as source_file,
+    any_value(places.line_number) as line_number
+from recorded_cost_causes as causes
+left join places on causes.likely_cause is not distinct from places.likely_cause
+group by causes.likely_cause
+order by abs(sum(causes.gap_usd)) desc, causes.likely_cause
+"""
 GAPS = "select * from recorded_cost_gaps order by abs(gap_usd) desc, call_id limit 3"
 UNMATCHED_RATES = """
 select provider, model, list(distinct token_class order by token_class) as token_classes, count(*) as rate_count
@@ -119,6 +145,7 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "unpriced": query(UNPRICED).to_dicts(),
         "recorded_cost": _one(query(RECORDED_COST)),
         "recorded_cost_gaps": query(GAPS).to_dicts(),
+        "recorded_cost_causes": query(CAUSES).to_dicts(),
         "unmatched_rates": query(UNMATCHED_RATES).to_dicts(),
         "price_certainty": query(CERTAINTY).to_dicts(),
         "price_book_revision": query(REVISION).to_dicts(),

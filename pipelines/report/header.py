@@ -6,6 +6,8 @@ from pipelines.report.price_lines import price_lines, unpriced_lines
 from pipelines.report.text import UNKNOWN, count, counted, harmless, model_name, money
 
 MOST_REASONS = 5
+MOST_CAUSES = 6
+UNSUMMED = {None: "cause unknown", "an outlier": "an outlier"}
 
 
 def header(figures: dict[str, Any]) -> list[str]:
@@ -53,8 +55,9 @@ def _caveats(figures: dict[str, Any]) -> list[str]:
 
 
 def _recorded(figures: dict[str, Any]) -> list[str]:
-    """How many calls cost what their log says; what differs is listed and in no sum, since one record may be absurd."""
-    recorded, gaps, lines = figures["recorded_cost"], figures["recorded_cost_gaps"], []
+    """How many calls cost what their log says, and by how much the others do not, cause by cause."""
+    recorded, gaps, causes = figures["recorded_cost"], figures["recorded_cost_gaps"], figures["recorded_cost_causes"]
+    lines = []
     if compared := recorded["compared_call_count"]:
         equal, differing = recorded["equal_call_count"], recorded["differing_call_count"]
         told = f"{count(equal)} of {counted(compared, 'compared call')} cost what the log says"
@@ -63,18 +66,28 @@ def _recorded(figures: dict[str, Any]) -> list[str]:
             differ = "1 differs," if differing == 1 else f"{count(differing)} differ, the largest"
             told += f"; {differ} by {money(abs(gaps[0]['gap_usd']))} USD:"
         lines.append(f"recorded    {told}")
-    for gap in gaps:
-        lines.append(
-            f"            {money(gap['recorded_cost_usd'])} against {money(gap['cost_usd'])}: {model_name(gap)}, "
-            f"{harmless(gap['source_file'])}:{gap['line_number']}"
-        )
-    if (rest := (recorded["differing_call_count"] or 0) - len(gaps)) > 0:
-        lines.append(f"            and {count(rest)} more (table recorded_cost_gaps)")
+    lines += [f"            {_cause(row)}" for row in causes[:MOST_CAUSES]]
+    if len(causes) > MOST_CAUSES:
+        more = counted(len(causes) - MOST_CAUSES, "more cause")
+        lines.append(f"            and {more} (table recorded_cost_causes)")
     if recorded["uncompared_recorded_cost_usd"] is not None:
         theirs = money(recorded["uncompared_recorded_cost_usd"])
         uncompared = recorded["recorded_call_count"] - compared
         lines.append(f"recorded    {theirs} USD in the logs for {counted(uncompared, 'call')} without a price here")
     return lines
+
+
+def _cause(row: dict[str, Any]) -> str:
+    """What one cause makes of recorded cost; what is absurd or unknown is in no sum, only its largest is told."""
+    cause = row["likely_cause"]
+    model = model_name(row) if row["model_count"] == 1 else f"{count(row['model_count'])} models"
+    calls = f"{counted(row['call_count'], 'call')} of {model}"
+    if cause not in UNSUMMED:
+        verb, more = "costs" if row["call_count"] == 1 else "cost", "more" if row["gap_usd"] > 0 else "less"
+        return f"{calls} {verb} {money(abs(row['gap_usd']))} USD {more} in the log: {harmless(cause)}"
+    largest = "differs" if row["call_count"] == 1 else "differ, the largest"
+    place = f", {harmless(row['source_file'])}:{row['line_number']}" if row["source_file"] else ""
+    return f"{calls} {largest} by {money(row['largest_gap_usd'])} USD: {UNSUMMED[cause]}{place}"
 
 
 def _revenue(figures: dict[str, Any]) -> list[str]:

@@ -21,7 +21,13 @@ with grains as (
     union all
     select 'unpriced', count(*) from unpriced group by provider, model, price_status, token_class
     union all
-    select 'recorded_cost', count(*) from recorded_cost group by content_id, provider, model
+    select 'recorded_cost', count(*) from recorded_cost group by content_id, provider, model, day
+    union all
+    select 'recorded_cost_differences', count(*) from recorded_cost_differences group by call_id
+    union all
+    select 'recorded_cost_causes', count(*)
+    from recorded_cost_causes
+    group by content_id, provider, model, likely_cause
     union all
     select 'costs_apart', count(*)
     from costs_apart

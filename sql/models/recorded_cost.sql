@@ -1,8 +1,9 @@
--- one row per log file, provider and model of the calls whose log recorded a cost: which cost what the log says
+-- one row per log file, provider, model and day of the calls whose log recorded a cost: which cost what the log says
 -- content_id | log file, see files
 -- source_file | path of that log file
 -- provider | who served the calls
 -- model | model as served
+-- day | UTC date of the calls; null: the log does not say
 -- recorded_call_count | calls with a recorded cost
 -- compared_call_count | of these, calls that we have a cost for too
 -- equal_call_count | compared calls that do not differ
@@ -17,6 +18,7 @@ with recorded_calls as (
         source_file,
         provider,
         model,
+        day,
         cost_usd,
         recorded_cost_usd,
         costs_differ(recorded_cost_usd, cost_usd) as is_different,
@@ -29,6 +31,7 @@ select
     source_file,
     provider,
     model,
+    day,
     count(*) as recorded_call_count,
     count(cost_usd) as compared_call_count,
     count(*) filter (where not is_different) as equal_call_count,

@@ -5,6 +5,7 @@
 -- recorded_cost_usd | cost as the log has it
 -- cost_usd | our cost
 -- gap_usd | recorded_cost_usd less cost_usd
+-- likely_cause | what makes the recorded cost of the same tokens, as in recorded_cost_differences; null: unknown
 -- price_status | how sure the price is, as in calls
 -- content_id | log file, see files
 -- source_file | path of that log file
@@ -15,12 +16,12 @@ select
     model,
     recorded_cost_usd,
     cost_usd,
-    recorded_cost_usd - cost_usd as gap_usd,
+    gap_usd,
+    likely_cause,
     price_status,
     content_id,
     source_file,
     line_number,
-from calls
-where costs_differ(recorded_cost_usd, cost_usd)
+from recorded_cost_differences
 order by abs(gap_usd) desc, call_id
 limit 1000

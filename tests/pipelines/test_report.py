@@ -62,7 +62,9 @@ def test_recorded_cost_is_a_disagreement_and_never_added(query):
     header = lines.index(
         "recorded    0 of 1 compared call cost what the log says; 1 differs, by 9,990.00 USD:",
     )
-    assert lines[header + 1] == "            9,990.00 against 0.0003: openai/model-a, logs/1.jsonl:1"
+    assert lines[header + 1] == (
+        "            1 call of openai/model-a differs by 9,990.00 USD: an outlier, logs/1.jsonl:1"
+    )
     assert "recorded    1.00 USD in the logs for 1 call without a price here" in lines
     total = [line for line in lines if line.startswith("all ")][0]
     assert "0.2473+" in total and "9,990" not in total
@@ -98,14 +100,32 @@ def of(given, by="feature"):
         return printed(lambda sql: warehouse.frame_of(connection, sql), by).splitlines()
 
 
-def test_the_three_largest_disagreements_have_their_place():
-    equal = [{"recorded_cost_pico": 300_000_000}] * 2
-    lines = of({"ledger": [{"recorded_cost_pico": number * builders.USD} for number in (1, 5, 2, 3, 4)] + [{}, *equal]})
-    told = "2 of 7 compared calls cost what the log says (0.0006 USD); 5 differ, the largest by 5.00 USD:"
+def test_disagreements_are_told_by_cause_and_what_is_absurd_or_unknown_is_in_no_sum():
+    call = {"input_tokens": 10_000, "output_tokens": 1_000}  # ours is 0.03
+    recorded = ["0.03", "0.015", "0.015", "9990", "200", "0.077", "0.2"]
+    ledger = [call | {"recorded_cost_pico": int(Decimal(usd) * builders.USD)} for usd in recorded]
+    lines = of({"ledger": [*ledger, {}]})
+    told = "1 of 7 compared calls cost what the log says (0.03 USD); 6 differ, the largest by 9,989.97 USD:"
     header = lines.index(f"recorded    {told}")
-    assert [line.split()[0] for line in lines[header + 1 : header + 4]] == ["5.00", "4.00", "3.00"]
-    assert lines[header + 1].endswith("logs/1.jsonl:2")
-    assert lines[header + 4] == "            and 2 more (table recorded_cost_gaps)"
+    assert lines[header + 1 : header + 4] == [
+        "            2 calls of openai/model-a differ, the largest by 9,989.97 USD: an outlier, logs/1.jsonl:4",
+        "            2 calls of openai/model-a differ, the largest by 0.17 USD: cause unknown, logs/1.jsonl:7",
+        "            2 calls of openai/model-a cost 0.03 USD less in the log: 0.5 times ours",
+    ]
+
+
+def test_of_many_causes_the_largest_are_told():
+    call = {"input_tokens": 10_000, "output_tokens": 1_000}
+    factors = ("100", "10", "2", "1.5", "1.25", "1.1", "0.5", "0.1")
+    ledger = [call | {"recorded_cost_pico": int(Decimal(factor) * 30 * 10**9)} for factor in factors]
+    lines = of({"ledger": ledger})
+    header = next(number for number, line in enumerate(lines) if line.startswith("recorded"))
+    assert lines[header + 1] == (
+        "            1 call of openai/model-a costs 2.97 USD more in the log: cents, read as dollars"
+    )
+    causes = ["cents, read as dollars", "10 times ours", "2 times ours", "0.1 times ours", "0.5 times ours"]
+    assert [line.partition(": ")[2] for line in lines[header + 1 : header + 6]] == causes
+    assert lines[header + 7] == "            and 2 more causes (table recorded_cost_causes)"
 
 
 def test_equal_recorded_costs_are_said_to_be():

@@ -12,6 +12,7 @@
     [log.agent_runs.fields]                          # column = where it comes from (see sources)
     model = "$key"                                   # the entry's key in the opened object
     input_tokens = ".inputTokens"                    # inside the opened entry
+    cache_write_tokens = ".cacheCreationInputTokens" # all writes; what 5m and 1h do not tell of it is `other`
     action_id = "ticket"                             # in the record around it
 
 A record whose list or object is missing or empty is one call whose usage is unknown.
@@ -30,6 +31,7 @@ from transforms.shapes.providers import provider_id
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import SIGNATURES
 from transforms.shapes.sources import (
+    ALL_WRITES,
     AMOUNTS,
     Source,
     check_known,
@@ -58,12 +60,15 @@ COLUMNS = (
     "latency_seconds",
     *AMOUNTS,
     *QUANTITIES,
+    ALL_WRITES,
     *ATTRIBUTES,
     "outcome",
     "is_success",
 )
 _SWITCHES = {"provider_from_model_prefix": False, "input_includes_cache": True, "output_includes_reasoning": True}
 _KEYS = ("match", "calls_where", "open", "null_values", "fields", *_SWITCHES)
+TIMED_WRITES = ("cache_write_5m_tokens", "cache_write_1h_tokens")
+WRITES_FAULT = f"{' and '.join(TIMED_WRITES)} exceed {ALL_WRITES}"
 _CACHED = ("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens")
 
 
@@ -81,7 +86,8 @@ class Mapping:
     def fields(self) -> tuple[str, ...]:
         """The paths that the reader is to read: those inside an opened entry are ours to find."""
         paths = [path for source in self.sources.values() for path in source.paths if not _is_inner(path)]
-        return tuple(dict.fromkeys([*paths, *self.calls_where, *([self.open] if self.open else [])]))
+        keys = [source.of_key for source in self.sources.values() if source.of_key]
+        return tuple(dict.fromkeys([*paths, *keys, *self.calls_where, *([self.open] if self.open else [])]))
 
     @property
     def inner(self) -> list[str]:
@@ -112,8 +118,13 @@ def _mapping(name: str, table: dict[str, Any]) -> Mapping:
     if opened is not None:
         paths_of(f"{where} open", opened, relative=False)
     for column, source in sources.items():
+        if opened is None and source.of_key:
+            raise ValueError(f"[log.{name}.fields] {column}: has of_key, but nothing is opened; set `open`")
         if opened is None and any(map(_is_inner, source.paths)):
             raise ValueError(f'[log.{name}.fields] {column}: begins with "." or "$", but nothing is opened; set `open`')
+    if {ALL_WRITES, "cache_write_other_tokens"} <= sources.keys():
+        fact = f"cache_write_other_tokens is what {ALL_WRITES} leaves"
+        raise ValueError(f"[log.{name}.fields] {ALL_WRITES}: {fact}; keep one of the two")
     if "match" not in table:
         raise ValueError(f'{where}: has no `match`; name a field that every record has: match = {{ event = "*" }}')
     return Mapping(
@@ -155,12 +166,16 @@ def _calls(lines: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     read = typed(texts, {name: kind for name, kind in kinds.items() if kind})
     fault = pl.when("unopened").then(pl.lit(f"{mapping.open} is neither a list nor an object")).otherwise("fault")
     reasons = {STATUS_FAULT: ~pl.col("status").is_in(STATUSES)}
+    if ALL_WRITES in mapping.sources:
+        rest = pl.col(ALL_WRITES) - pl.sum_horizontal(TIMED_WRITES)  # a time that is not told is none of it
+        read = read.with_columns(cache_write_other_tokens=rest)
+        reasons[WRITES_FAULT] = rest < 0
     read = read.with_columns(fault=fault)
     return to_calls(read, mapping.name, _columns(mapping), other=~pl.col("is_call"), reasons=reasons)
 
 
 def _columns(mapping: Mapping) -> dict[str, pl.Expr]:
-    plain = [name for name in COLUMNS if name not in AMOUNTS]
+    plain = [name for name in COLUMNS if name not in (*AMOUNTS, ALL_WRITES)]
     cached = pl.sum_horizontal(_CACHED)  # nulls add nothing: a class that the log does not have
     input_tokens, output_tokens = pl.col("input_tokens"), pl.col("output_tokens")
     if not mapping.switches["input_includes_cache"]:

@@ -50,6 +50,9 @@ def outcomes_from(name: str, table: dict[str, Any]) -> Shape:
     if "match" not in table:
         raise ValueError(f'{where}: has no `match`; name a field that every record has: match = {{ ticket = "*" }}')
     sources = {column: source_of(f"[outcomes.{name}.fields]", column, value) for column, value in given.items()}
+    for column, source in sources.items():
+        if source.of_key:
+            raise ValueError(f"[outcomes.{name}.fields] {column}: nothing is opened in outcomes; remove of_key")
     match = matchers(f"{where} match", table["match"])
     only = matchers(f"{where} outcomes_where", table["outcomes_where"]) if "outcomes_where" in table else {}
     null_values = values_of(table.get("null_values", []))

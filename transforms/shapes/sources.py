@@ -4,6 +4,7 @@
 
 input_tokens = "usage.input"                                  # a path
 model = ["response.model", "request.model"]                   # the first that has a value
+cache_write_1h_tokens = { path = "usage.long", of_key = "model" }  # only of the opened entry whose key `model` names
 called_at = { path = "time", unit = "unix_s" }                # or unix_ms, _us, _ns, dotnet_ticks, iso; else its looks
 called_at = { path = "day", format = "%d.%m.%Y %H:%M" }       # strptime's letters
 latency_seconds = { path = "took", unit = "ms" }              # or s, us, ns
@@ -29,7 +30,8 @@ AMOUNTS = ("recorded_cost_usd", "value_usd")
 BOOLEANS = ("is_batch", "is_success")
 _USD_DIGITS = {"usd": 12, "cents": 10, "micro_usd": 6, "nano_usd": 3}  # pico-USD are 10**-digits of the unit
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_KEYS = ("path", "const", "unit", "format", "equals")
+_KEYS = ("path", "const", "unit", "format", "equals", "of_key")
+ALL_WRITES = "cache_write_tokens"  # what is written to a cache for however long; its told parts are taken off
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,13 @@ class Source:
     const: str | None
     equals: tuple[str, ...]
     kind: Kind | None  # null: text
+    of_key: str | None = None  # a path of the record: only of the opened entry whose key is its value
 
     def text(self, column: str) -> pl.Expr:
         """The column's text, before it is read."""
         value = text(*self.paths) if self.paths else pl.lit(self.const, pl.String)
+        if self.of_key:
+            value = pl.when(pl.col("$key") == pl.col(self.of_key)).then(value)
         if not self.equals:
             return value
         yes, no = ("success", "error") if column == "status" else ("true", "false")
@@ -60,7 +65,10 @@ def source_of(where: str, column: str, given: Any) -> Source:
     if equals and column not in (*BOOLEANS, "status"):
         raise ValueError(f"{here}: `equals` makes true or false of a value; only status and is_... columns take it")
     const = as_text(table["const"]) if "const" in table else None
-    return Source(paths, const, equals, _kind(here, column, table.get("unit"), table.get("format")))
+    of_key = table.get("of_key")
+    if of_key is not None:
+        paths_of(f"{here} of_key", of_key, relative=False)
+    return Source(paths, const, equals, _kind(here, column, table.get("unit"), table.get("format")), of_key)
 
 
 def paths_of(where: str, given: Any, relative: bool = True) -> tuple[str, ...]:
@@ -114,7 +122,7 @@ def _kind(where: str, column: str, unit: str | None, form: str | None) -> Kind |
         return Kind("seconds", lambda values: read_seconds(values, per_second), lenient=True)
     if unit is not None:
         raise ValueError(f"{where}: takes no unit; remove it")
-    return COUNT if column in QUANTITIES else BOOLEAN if column in BOOLEANS else None
+    return COUNT if column in (*QUANTITIES, ALL_WRITES) else BOOLEAN if column in BOOLEANS else None
 
 
 def _unit(where: str, unit: str | None, default: str, known: dict[str, Any]) -> str:

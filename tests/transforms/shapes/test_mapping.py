@@ -194,6 +194,31 @@ def test_a_list_is_opened_and_what_is_no_list_is_quarantined() -> None:
     ]
 
 
+def test_what_the_record_tells_of_one_entry_is_of_no_other() -> None:
+    fields = {
+        **{"model": "$key", "input_tokens": ".in", "output_tokens": ".out", "cache_write_tokens": ".written"},
+        "cache_write_1h_tokens": {"path": "long", "of_key": "main"},
+    }
+    table = {"match": {"usage": "*"}, "open": "usage", "input_includes_cache": False, "fields": fields}
+    shape = shape_from("mine", table)
+    entry = {"in": 1, "out": 2, "written": 100}
+    records = [
+        {"main": "large", "long": 70, "usage": {"large": entry, "small": entry}},
+        {"main": "medium", "long": 70, "usage": {"large": entry}},
+        {"main": "large", "long": 101, "usage": {"large": entry}},
+        {"main": "large", "usage": {"large": {"in": 1, "out": 2}}},
+    ]
+    calls = shape.calls(lines(records, shape.fields))
+    counts = ("model", "input_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_write_other_tokens")
+    assert calls.filter(pl.col("verdict").is_null()).select(counts).rows() == [
+        ("large", 101, None, 70, 30),
+        ("small", 101, None, None, 100),
+        ("large", 101, None, None, 100),
+        ("large", 1, None, None, None),
+    ]
+    assert calls["verdict"].to_list()[3] == "cache_write_5m_tokens and cache_write_1h_tokens exceed cache_write_tokens"
+
+
 def test_only_some_records_tell_of_calls() -> None:
     table = {"fields": FIELDS, "calls_where": {"kind": ["run", "retry"], "done": True}}
     records = [
@@ -229,6 +254,12 @@ def test_outcomes_need_a_subject() -> None:
     conform(told, OUTCOMES)
 
 
+def test_outcomes_have_no_entries_of_keys() -> None:
+    fields = {"subject_id": {"path": "id", "of_key": "kind"}, "outcome": "what"}
+    with pytest.raises(ValueError, match=r"^\[outcomes.mine.fields\] subject_id: nothing is opened in outcomes"):
+        outcomes_from("mine", {"match": {"id": "*"}, "fields": fields})
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -249,6 +280,12 @@ def test_outcomes_need_a_subject() -> None:
         ({"match": {"a": "*"}, "fields": {"feature": "a..b"}}, "'a..b' is no path"),
         ({"match": {"a": "*"}, "fields": {"feature": 3}}, "3 is no path"),
         ({"match": {"a": "*"}, "fields": {"feature": ".x"}}, "nothing is opened; set `open`"),
+        ({"match": {"a": "*"}, "fields": {"feature": {"path": "x", "of_key": "y"}}}, "nothing is opened; set `open`"),
+        ({"match": {"a": "*"}, "fields": {"feature": {"path": "x", "of_key": ".y"}}}, "'.y' is no path"),
+        (
+            {"match": {"a": "*"}, "fields": {"cache_write_tokens": "x", "cache_write_other_tokens": "y"}},
+            "cache_write_other_tokens is what cache_write_tokens leaves; keep one of the two",
+        ),
         ({"match": "a", "fields": {}}, "[log.mine] match: is no table"),
         ({"match": {"a.": "*"}, "fields": {}}, "'a.' is no path"),
     ],
