@@ -48,6 +48,14 @@ def catalogue_rates(refs: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=PRICE_BOOK, orient="row")
 
 
+def status_as_same(provider: str | None, name: str, other: str) -> str | None:
+    """How surely genai-prices takes `name` for the model that it takes `other` for: price_status; None: for another."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    found, known = (_find_model(get_snapshot(), provider, text) for text in (name, other))
+    return _match_status(found[1], found[2]) if found and known and found[1] is known[1] else None
+
+
 def _catalogue_rows(snapshot, ref: dict, source: str) -> Iterator[dict]:
     found = _find_model(snapshot, ref["provider"], ref["model"])
     if found is None:

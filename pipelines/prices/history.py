@@ -9,7 +9,7 @@ from itertools import groupby
 import polars as pl
 
 from pipelines.prices import hours, snapshot
-from pipelines.prices.catalogue import STANDARD_TIERS
+from pipelines.prices.catalogue import STANDARD_TIERS, status_as_same
 from transforms.prices.grid import merged, spans
 from transforms.schemas import PRICE_BOOK
 
@@ -35,6 +35,7 @@ DOUBTED = {
 # rest, which the other catalogues do not confirm.
 DOUBTED_BATCH_CACHE = re.compile(r"gpt-[34]|o\d|codex-mini-latest|gemini-3\.5-flash-lite|gemini-flash-lite-latest")
 
+DATE = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8})$")
 MODES = ("batch", "flex", "fast", "ultrafast")
 DATINGS = {  # how the snapshot found a date -> what is told of it
     snapshot.DOCUMENTED: None,
@@ -59,7 +60,7 @@ def history_rates(refs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ref_rows(data: dict, ref: dict, source: str) -> Iterator[dict]:
-    found = snapshot.found(data, ref["provider"], ref["model"])
+    found, status = _found(data, ref)
     mode = found and _mode(ref, found[0])
     if mode is None or OTHER_MODALITIES.search(found[1].lower()):
         return
@@ -75,7 +76,23 @@ def _ref_rows(data: dict, ref: dict, source: str) -> Iterator[dict]:
         classes = [name for name in classes if name != "cache_read"]
     for token_class in classes:
         for row in _class_rows(data["schedules"], lab, model, prices, token_class, until):
-            yield dict.fromkeys(PRICE_BOOK) | {**ref, "token_class": token_class, "source": source, **row}
+            row |= {"token_class": token_class, "source": source}
+            row["price_status"] = status if row["rate_pico"] else "free"
+            yield dict.fromkeys(PRICE_BOOK) | {**ref, **row}
+
+
+def _found(data: dict, ref: dict) -> tuple[tuple[str, str] | None, str]:
+    """((lab, model id) or None, price_status): by exactly the name, else without its date.
+
+    OpenAI answers with dated names and prices most of them alike; a dated name is taken for the other one where
+    genai-prices takes it for the same model.
+    """
+    model = ref["model"] or ""
+    undated = DATE.sub("", model)
+    found = snapshot.found(data, ref["provider"], model)
+    if found is None and undated != model and (status := status_as_same(ref["provider"], model, undated)):
+        return snapshot.found(data, ref["provider"], undated), status
+    return found, "exact"
 
 
 def _mode(ref: dict, lab: str) -> str | None:
@@ -111,7 +128,7 @@ def _class_rows(
                 yield {
                     "context_above": above, "week_second_from": week_from, "week_second_to": week_to,
                     "valid_from": start, "valid_to": end, "rate_pico": rate,
-                    "price_status": "exact" if rate else "free", "source_url": price.url,
+                    "source_url": price.url,
                     "note": "; ".join(note for note in (rounding, *notes) if note) or None,
                 }  # fmt: skip
 

@@ -84,6 +84,11 @@ group by all
 having sum(call_count) = 0
 order by line_number
 """
+ROUNDED = """
+select count(*)
+from price_book
+where superseded_at is null and note like '%rounded%'
+"""
 UNCOUNTED_REVENUE = """
 select reason, count(*) as row_count
 from revenue
@@ -149,6 +154,7 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "unmatched_rates": query(UNMATCHED_RATES).to_dicts(),
         "price_certainty": query(CERTAINTY).to_dicts(),
         "price_book_revision": query(REVISION).to_dicts(),
+        "rounded_rate_count": query(ROUNDED).item(),
         "costs_apart": query(COSTS_APART).to_dicts(),
         "idle_terms": query(IDLE_TERMS).to_dicts(),
         "uncounted_revenue": query(UNCOUNTED_REVENUE).to_dicts(),

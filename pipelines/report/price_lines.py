@@ -34,8 +34,19 @@ PRICE_PLACEHOLDER = "USD_PER_MILLION"
 def price_lines(figures: dict[str, Any]) -> list[str]:
     """How sure the prices are, what a revision of the price book did, and which rates of the user match no call."""
     uncertain = [line for status in UNCERTAIN for line in _uncertain(status, figures["price_certainty"])]
+    uncertain += _free(figures["price_certainty"])
+    if rounded := figures["rounded_rate_count"]:
+        uncertain.append(f"prices      {counted(rounded, 'rate')} rounded to 1e-12 USD (table price_book, note)")
     told = [*_costs_apart(figures["costs_apart"]), *_idle_terms(figures["idle_terms"])]
     return [*uncertain, *_revision(figures), *_unmatched(figures["unmatched_rates"]), *told]
+
+
+def _free(models: list[dict[str, Any]]) -> list[str]:
+    models = [row for row in models if row["price_status"] == "free"]
+    names = ", ".join(model_name(row) for row in models[:MOST_NAMES])
+    more = f" and {counted(len(models) - MOST_NAMES, 'more model')}" if len(models) > MOST_NAMES else ""
+    calls = counted(sum(row["call_count"] for row in models), "call")
+    return [f"free        {calls}, said to cost nothing: {names}{more}"] if models else []
 
 
 def _costs_apart(kinds: list[dict[str, Any]]) -> list[str]:

@@ -260,3 +260,33 @@ def test_unknown_grouping_is_refused(query):
 )
 def test_money_is_rounded_half_even_and_never_to_zero(usd, shown):
     assert text.money(None if usd is None else Decimal(usd)) == shown
+
+
+def test_what_is_told_of_prices():
+    """Free, uncertain, rounded, revised, apart: each in a line of its own, with its money."""
+    given = {
+        "rate_cards": [
+            {},
+            {"model": "gift", "input_rate": 0, "cache_read_rate": 0, "output_rate": 0, "price_status": "free"},
+            {"is_batch": True, "price_status": "context_unmatched"},
+            {"model": "cousin", "price_status": "fallback_provider"},
+        ],
+        "book_rates": [{}],  # half of what is believed now
+        "price_book": [{"note": "rounded to 1e-12"}],
+        "contract_terms": [{"kind": "commitment", "amount_pico": builders.USD}],
+        "ledger": [{}, {"model": "gift"}, {"is_batch": True}, {"model": "cousin"}],
+    }
+    with builders.catalogue(given) as connection:
+        lines = printed(lambda sql: warehouse.frame_of(connection, sql)).splitlines()
+    for line in (
+        "uncertain   1 call, 0.0003 USD, 0.00015 at least: no price for their tier or batch, so the standard one "
+        "(openai/model-a; table price_certainty)",
+        "uncertain   1 call, 0.0003 USD: another provider's price for the same model "
+        "(openai/cousin; table price_certainty)",
+        "free        1 call, said to cost nothing: openai/gift",
+        "prices      1 rate rounded to 1e-12 USD (table price_book, note)",
+        "revised     price book revision since the last build: 0.00015 USD "
+        "(openai/model-a 0.00015; table price_book_revision)",
+        "apart       0.9991 USD short of commitments: beside the cost of tokens, in the margins (table costs_apart)",
+    ):
+        assert line in lines, line

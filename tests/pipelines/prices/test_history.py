@@ -291,6 +291,15 @@ def test_only_a_models_own_provider_under_its_own_name(asked, is_known):
     assert (len(rates(asked)) > 0) == is_known
 
 
+def test_a_dated_name_is_the_undated_model_where_the_catalogue_says_so():
+    dated, undated = (rates(ref("openai", name, is_batch=True)) for name in ("gpt-5.2-2025-12-11", "gpt-5.2"))
+    assert undated.height
+    assert dated.drop("model").equals(undated.drop("model")), "the catalogue lists the dated name: exact"
+    # a model with a price of its own is no dated form of another
+    assert micro_usd(ref("openai", "gpt-4o-2024-05-13", is_batch=True), "2026-06-01") == 2_500_000
+    assert micro_usd(ref("openai", "gpt-4o", is_batch=True), "2026-06-01") == 1_250_000
+
+
 def test_names_are_found_as_the_package_finds_them_strictly():
     data, _ = snapshot.load()
     names = {lab: {*RAW["prices"][lab], *RAW["bases"].get(lab, {})} for lab in PROVIDERS}
