@@ -255,13 +255,13 @@ def test_the_ready_lines_of_why_price_the_call(published, copied):
         "azure/MODEL", "openai/gpt-5-mini"
     )
     (copied.parent / "tokenspread.toml").write_text(f"[aliases]\n{alias}\n")
-    assert tokenspread("build", "--data", copied, cwd=copied.parent).returncode == 0
+    assert tokenspread("build", "--data", copied, cwd=copied.parent).returncode == 6
     session = prices("why", "own-51", data=published).splitlines()
     start = session.index("put what you pay into this and give the file with --prices:") + 1
     ready = [line.strip() for line in session[start : start + 2]]
     (copied.parent / "ready.csv").write_text("\n".join(ready).replace("USD_PER_UNIT", "0.03") + "\n")
     done = tokenspread("build", "--data", copied, "--prices", "ready.csv", cwd=copied.parent)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 6, done.stderr
     assert "= 0.00055575 USD, its cost_usd" in prices("why", "own-47", data=copied)
     assert "code_session: 1 x 0.03 USD per session = 0.03 USD" in prices("why", "own-51", data=copied)
 
@@ -336,7 +336,7 @@ def test_a_published_rate_that_the_user_set_is_named(copied, price_map):
         "provider,model,token_class,usd_per_million,valid_from\n,gpt-5-mini,input,7,\n"
     )
     done = tokenspread("build", "--prices", "mine.csv", "--data", copied, cwd=copied.parent)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 6, done.stderr
     rows = json.loads(prices("diff", "--litellm", price_map, "--format", "json", data=copied))
     inputs = [row for row in rows if (row["model"], row["token_class"]) == ("gpt-5-mini", "input")]
     mini = {(row["published"], row["other"]) for row in inputs if not row["is_batch"]}
@@ -401,7 +401,7 @@ def test_an_import_replaces_the_one_before_and_says_what_it_takes(copied):
     # the contract goes before it
     contract = copied.parent / "contract.csv"
     contract.write_text(f"{head}openai,gpt-5-mini,output,11,\n")
-    assert tokenspread("build", "--prices", contract, "--data", copied, cwd=copied).returncode == 0
+    assert tokenspread("build", "--prices", contract, "--data", copied, cwd=copied).returncode == 6
     assert "output: 153 x 11 USD" in prices("why", "own-53", data=copied)
 
 

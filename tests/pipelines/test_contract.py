@@ -58,7 +58,7 @@ def test_a_contract_is_kept_reckoned_and_allocated(tmp_path):
     assert told == [
         ("volume_tier", 8, None, month, spent, Decimal("-0.2")),
         ("commitment", 15, "order 7", month, spent, Decimal("1.2")),  # 4 less 3 - 0.2
-        ("time", 22, None, month, None, Decimal("0.6")),
+        ("time", 22, None, month, Decimal(0), Decimal("0.6")),
     ]
     query = "select kind, feature, allocated_usd from allocated_costs where scenario = 'actual' order by all"
     assert stages.query(settings, query).rows() == [

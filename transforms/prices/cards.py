@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from transforms.prices.book import CONTRACT
+from transforms.prices.book import LAYERS
 from transforms.prices.grid import cells
 from transforms.schemas import BOOK_RATES, MAIN_CLASSES, PRICE_REFS, RATE_CARDS, RATE_CLASSES, TIME_CLASS, conform
 
@@ -50,7 +50,7 @@ def _rates(rows: list[dict], numbers: Mapping[str, int]) -> tuple | None:
 def _book_rates(rows: list[dict]) -> tuple | None:
     """Of a class's rows the highest context's holds; a card is as unsure as the least sure of its rates.
 
-    A model whose time the contract prices, and not its tokens, is billed by time, whatever a catalogue says of it. A
+    A model whose time a price file prices, and not its tokens, is billed by time, whatever a catalogue says of it. A
     fee without any rate of tokens (a search has one price for all models) is no price of the model: status null.
     """
     if not rows:
@@ -60,7 +60,8 @@ def _book_rates(rows: list[dict]) -> tuple | None:
     # a row without a rate says what no row says: equal cards must be equal
     rates = tuple((f"{name}_rate", rate) for name, rate in told if rate is not None)
     sources = {row["source"] for name, row in by_class.items() if name in MAIN_CLASSES}
-    if TIME_CLASS in by_class and by_class[TIME_CLASS]["source"] == CONTRACT and CONTRACT not in sources:
+    time_source = by_class[TIME_CLASS]["source"] if TIME_CLASS in by_class else None
+    if time_source in LAYERS and sources.isdisjoint(LAYERS):
         return tuple((name, rate) for name, rate in rates if name == f"{TIME_CLASS}_rate"), "billed_by_time"
     if not sources:
         return (rates, None) if rates else None
