@@ -85,8 +85,17 @@ def price_history(store: Ledger) -> pl.DataFrame:
     return pl.DataFrame([json.loads(row["row"]) for row in rows], schema=_STORED_PRICES).cast(schemas.PRICE_BOOK)
 
 
-def keep_price_history(store: Ledger, book: pl.DataFrame) -> None:
+def asked_refs(store: Ledger) -> pl.DataFrame:
+    """PRICE_REFS that any build asked a price for, and since when (asked_at)."""
+    rows = [json.loads(row["ref"]) | row for row in store.manifest.rows("select ref, asked_at from price_ref")]
+    stored = schemas.PRICE_REFS | {"asked_at": pl.String}
+    return pl.DataFrame(rows, schema=stored).with_columns(pl.col("asked_at").str.to_datetime("%+", time_zone="UTC"))
+
+
+def keep_price_history(store: Ledger, book: pl.DataFrame, refs: pl.DataFrame, asked_at: datetime) -> None:
     rows = book.cast(_STORED_PRICES).rows(named=True)
+    asked = [(json.dumps(ref), asked_at.isoformat()) for ref in refs.rows(named=True)]
     with store.manifest.transaction() as connection:
         connection.execute("delete from price_row")
         connection.executemany("insert into price_row values (?)", [(json.dumps(row),) for row in rows])
+        connection.executemany("insert or ignore into price_ref values (?, ?)", asked)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +34,7 @@ Data = Annotated[Path | None, typer.Option(help="The data folder. [default: toke
 Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
 Outcomes = Annotated[list[Path] | None, typer.Option(help="What actions led to: JSONL, CSV or Parquet.")]
 Revenue = Annotated[Path | None, typer.Option(help="What was earned: CSV per feature, user, customer, or outcome.")]
-Prices = Annotated[Path | None, typer.Option(help="Your own prices, above the catalogue's: CSV.")]
+Prices = Annotated[Path | None, typer.Option(help="Your contract, above the catalogue's prices: CSV or TOML.")]
 PricesAsOf = Annotated[
     str | None, typer.Option(help="Price by what was believed on this date (UTC), not by today's price book.")
 ]
@@ -56,7 +57,7 @@ def run(
         raise UserError(f"--by {by}: no such grouping; known are {', '.join(GROUPINGS)}")
     settings = Settings.load(
         config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data,
-        shape=shape, prices_as_of=prices_as_of and instant_of(prices_as_of, "--prices-as-of"),
+        shape=shape, prices_as_of=_as_of(prices_as_of),
     )  # fmt: skip
     code = _ingest(settings)
     unpriced = _build(settings)
@@ -78,13 +79,15 @@ def build(
     data: Data = None, config: Config = None,
 ) -> None:  # fmt: skip
     """Price the ledger under every scenario and publish warehouse.duckdb."""
-    as_of = prices_as_of and instant_of(prices_as_of, "--prices-as-of")
+    as_of = _as_of(prices_as_of)
     settings = Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data, prices_as_of=as_of)
     if not settings.data.is_dir():
         raise UserError(
             f"{settings.data}: no such data folder; check --data, or read logs first with tokenspread ingest"
         )
-    raise typer.Exit(_build(settings))
+    code = _build(settings)
+    _report(settings)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -111,7 +114,7 @@ def sql(
 def reconcile(
     bills: Annotated[list[str], typer.Argument(help="Exports of what providers billed: files, folders or globs.")],
     tolerance: Annotated[
-        str | None, typer.Option(help="Exit with 5 where the gap is more of what was billed, such as 1%.")
+        str | None, typer.Option(help="Exit with 5 where the gaps, by cause, are more of what was billed, such as 1%.")
     ] = None,
     by: Annotated[str, typer.Option(help="day, model or token_class.")] = "model",
     as_json: AsJson = False, data: Data = None, config: Config = None,
@@ -163,6 +166,10 @@ def serve(
     flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
 
 
+def _as_of(text: str | None) -> datetime | None:
+    return None if text is None else instant_of(text, "--prices-as-of")
+
+
 def _ingest(settings: Settings) -> int:
     from pipelines import stages
     from pipelines.report import progress
@@ -178,10 +185,13 @@ def _ingest(settings: Settings) -> int:
 def _build(settings: Settings) -> int:
     from pipelines import stages
 
-    return EXIT_UNPRICED if stages.build(settings).unpriced_call_count else 0
+    summary = stages.build(settings)
+    for note in summary.notes:
+        _say(note, 0)
+    return EXIT_UNPRICED if summary.unpriced_call_count else 0
 
 
-def _report(settings: Settings, by: str, as_json: bool) -> None:
+def _report(settings: Settings, by: str | None = None, as_json: bool = False) -> None:
     from pipelines import stages
     from pipelines.report import terminal
 

@@ -33,6 +33,7 @@ create table segment (
     version integer, primary key (content_id, to_byte));
 create table seen (path text, kind text, state text, scanned_ns integer, primary key (path, kind));
 create table price_row (row text);
+create table price_ref (ref text primary key, asked_at text);
 create table build (id integer primary key, inputs text, catalogue text, version integer, at text);
 create table input (id integer primary key, kind text, name text, content blob, hash text, at text);
 """

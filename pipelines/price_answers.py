@@ -18,6 +18,7 @@ class Shown:
 class Explained:
     call: dict[str, Any]  # a row of sql/questions/told_calls.sql; `card_window` in words
     lines: list[dict[str, Any]]  # of sql/questions/class_lines.sql; `window` in words
+    terms: list[dict[str, Any]]  # of sql/questions/told_terms.sql
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Exported:
     text: str
     rate_count: int
     untold: list[str]  # price refs of which a price file cannot tell all that is believed
+    unsure_count: int  # rates that are not of an exact match
+    unsure: list[str]  # their price_status
+    terms: list[str]  # kinds of contract terms that are not in it, in words
 
 
 @dataclass(frozen=True)
@@ -47,4 +51,9 @@ class Imported:
     left_out: list[str]
     kept: list[str]
     exposed: list[str]
-    changed_count: int  # rates that the next build believes and one without the import would not
+    former: str | None  # the file that was imported before, and is replaced; null: none
+    former_count: int  # its rates
+    # rates of the next build beside those of one without this import
+    gained_count: int
+    changed_count: int
+    lost_count: int

@@ -44,7 +44,7 @@ def why(
 
     explained = price_desk.why(Settings.load(config, data=data), call)
     if output == "table":
-        call_price.write(explained.call, explained.lines, sys.stdout)
+        call_price.write(explained.call, explained.lines, explained.terms, sys.stdout)
     else:
         rates.write_lines(explained.lines, output, sys.stdout)
 
@@ -66,7 +66,8 @@ def diff(
         print("\nby pair of sources (what the other source would add to the published cost)")
         rates.write_totals(found.totals, sys.stdout)
     days = f"{found.first_day} to {found.last_day}" if found.first_day else "no day"
-    compared = f"genai-prices, model-prices{f' and LiteLLM ({found.litellm})' if found.litellm else ''}"
+    sources = "the published prices, genai-prices, model-prices"
+    compared = sources + (f" and LiteLLM ({found.litellm})" if found.litellm else "")
     rates_differ = counted(found.rows.height, "rate") + (" differs" if found.rows.height == 1 else " differ")
     _note(f"{rates_differ} in {days} (UTC), of {compared}; {found.idle_count:,} more where the ledger used nothing")
     if found.undated_call_count:
@@ -85,11 +86,12 @@ def export(
 ) -> None:  # fmt: skip
     """Write the believed rates as a price file."""
     from pipelines import price_desk
-    from pipelines.report.text import counted
+    from pipelines.report.text import counted, harmless
 
     exported = price_desk.export(Settings.load(config, data=data), _instant(as_of))
     if file is None:
-        sys.stdout.write(exported.text)
+        text, is_terminal = exported.text, sys.stdout.isatty()
+        sys.stdout.write("\n".join(map(harmless, text.split("\n"))) if is_terminal else text)
     else:
         try:
             file.write_text(exported.text, encoding="utf-8")
@@ -98,6 +100,13 @@ def export(
         _note(f"{file}: {counted(exported.rate_count, 'rate')}")
     if exported.untold:
         _note(f"a price file cannot tell all that is believed of {', '.join(exported.untold)}: an import would differ")
+    if exported.unsure_count:
+        unsure = counted(exported.unsure_count, "rate")
+        _note(f"{unsure} of no exact match ({', '.join(exported.unsure)}), see the notes: an import has them as exact")
+    if exported.terms:
+        _note(
+            f"not in it: the contract's {', '.join(exported.terms)}; they are in the file that was given with --prices"
+        )
 
 
 @app.command("import")
@@ -111,16 +120,20 @@ def import_(
 
     taken = price_desk.import_prices(Settings.load(config, data=data), file)
     lines = [f"took        {counted(taken.rate_count, 'rate')} of {counted(len(taken.models), 'model')} as corrections"]
+    if taken.former:
+        lines.append(f"replaces    the {counted(taken.former_count, 'rate')} of the former import ({taken.former})")
     lines += [f"no call     is of {', '.join(taken.idle)}"] if taken.idle else []
     lines += [f"left out    {', '.join(taken.left_out)}: it has no one price of them"] if taken.left_out else []
     lines += [f"kept        {', '.join(taken.kept)}: it says nothing of them"] if taken.kept else []
     lines += [f"guessed     {', '.join(taken.exposed)}: priced like calls of another tier"] if taken.exposed else []
-    lines += [f"changes     {counted(taken.changed_count, 'rate')} of the price book, with the next tokenspread build"]
+    gained, changed, lost = taken.gained_count, taken.changed_count, taken.lost_count
+    told = f"changes     {counted(changed, 'rate')}, gains {gained:,}, loses {lost:,}"
+    lines.append(f"{told} of the price book, with the next tokenspread build")
     print("\n".join(map(harmless, lines)))
 
 
 def _instant(text: str | None):
-    return text and instant_of(text, "--as-of")
+    return None if text is None else instant_of(text, "--as-of")
 
 
 def _note(text: str) -> None:

@@ -13,7 +13,7 @@ import polars as pl
 from pipelines import build_inputs, ledger, pricing, questions, warehouse
 from pipelines.price_answers import Differing, Explained, Exported, Imported, Shown
 from pipelines.prices import catalogue, history, litellm, price_file
-from pipelines.prices.price_text import price_text
+from pipelines.prices.price_text import UNSURE, price_text
 from pipelines.settings import Settings, UserError
 from transforms import schemas
 from transforms.prices import book, cards, differences, imports, week
@@ -22,6 +22,7 @@ from transforms.schemas import PRICE_BOOK, PRICE_DIFFERENCES, PRICE_REFS, PRICE_
 CALL_PREFIX = re.compile(r"[0-9a-f]{6,32}")
 PLACE = re.compile(r"(.+):(\d{1,15})", re.DOTALL)
 MOST_NAMES = 10
+TERMS = {"volume_tier": "volume tiers", "commitment": "commitments", "time": "bills for time"}
 LITELLM_JSON = re.compile(rb"(\xef\xbb\xbf)?\s*\{")
 
 
@@ -70,19 +71,23 @@ def why(settings: Settings, call: str) -> Explained:
     lines = questions.answer(link, "class_lines", call_ids=[told["call_id"]]).rows(named=True)
     told["card_window"] = _window(told["card_week_second_from"], told["card_week_second_to"])
     told_lines = [line | {"window": _window(line["week_second_from"], line["week_second_to"])} for line in lines]
-    return Explained(told, sorted(told_lines, key=lambda line: RATE_CLASSES.index(line["token_class"])))
+    terms = questions.answer(link, "told_terms", call_id=told["call_id"]).rows(named=True)
+    return Explained(told, sorted(told_lines, key=lambda line: RATE_CLASSES.index(line["token_class"])), terms)
 
 
 def diff(settings: Settings, price_map: Path | None) -> Differing:
-    """Where catalogue, history and, where there is a price map, LiteLLM disagree on what the ledger uses in its days,
-    and what that is worth. Raises UserError."""
+    """Where the published prices, catalogue, history and, with a price map, LiteLLM disagree on what the ledger uses in
+    its days, and what that is worth. Raises UserError."""
     link, path = _link(settings), litellm.find_price_map(price_map)
     days = questions.answer(link, "days").row(0, named=True)
     named = book.named(questions.answer(link, "price_refs"), settings.aliases)
     asked = book.asked(named)
     stated = [history.history_rates(asked), catalogue.catalogue_rates(asked)]
     stated += [litellm.litellm_rates(asked, path)] if path else []
-    rows = pl.concat(book.answered(rows, named) for rows in stated)
+    # what is published is one more source: a contract may differ from sources that agree
+    published = conform(_believed(questions.answer(link, "price_book"), None), PRICE_BOOK)
+    published = published.with_columns(source=pl.lit("published"))
+    rows = pl.concat([published, *(book.answered(rows, named) for rows in stated)])
     found = pl.DataFrame(schema=PRICE_DIFFERENCES)
     if days["first_day"]:
         found = differences.differences(rows, days["first_day"], days["last_day"])
@@ -107,7 +112,11 @@ def export(settings: Settings, as_of: datetime | None) -> Exported:
         rules = price_file.read_price_file(path, book.CORRECTION)
     told = book.applicable(book.named(refs, settings.aliases), rules, [])
     untold = imports.differing_refs(*cards.rate_cards({"believed": believed, "told": told}, refs))
-    return Exported(text, text.count("\n") - 1, [_ref_name(ref) for ref in untold])
+    terms = [TERMS[kind] for kind in questions.answer(link, "term_kinds")["kind"]]
+    unsure = believed.filter(pl.col("price_status").is_in(UNSURE), pl.col("rate_pico").is_not_null())
+    statuses = sorted(unsure["price_status"].unique())
+    refs_untold = [_ref_name(ref) for ref in untold]
+    return Exported(text, text.count("\n") - 1, refs_untold, unsure.height, statuses, terms)
 
 
 def import_prices(settings: Settings, path: Path) -> Imported:
@@ -125,12 +134,15 @@ def import_prices(settings: Settings, path: Path) -> Imported:
         staged = store.staging / "import.csv"
         staged.write_bytes(content)
         rules = price_file.read_price_file(staged, book.CORRECTION)
-        contract = pricing.contract(store)
-        before = pricing.stated(named, pl.concat([contract, pricing.imported_corrections(store)]))
+        contract, former = pricing.contract(store), pricing.imported_corrections(store)
+        query = "select name from input where kind = ? order by id desc limit 1"
+        replaced = None if former.is_empty() else store.manifest.one(query, pricing.CORRECTIONS)
+        before = pricing.stated(named, pl.concat([contract, former]))
         after = pricing.stated(named, pl.concat([contract, rules]))
         build_inputs.keep_input(store, pricing.CORRECTIONS, path, content)
-    changed = imports.changed_count(before, after)
-    return Imported(rules.height, _names(rules), _names(book.unmatched(rules, named)), *told, changed)
+    revised = imports.revised_counts(before, after)
+    idle = _names(book.unmatched(rules, named))
+    return Imported(rules.height, _names(rules), idle, *told, replaced, former.height, *revised)
 
 
 def _corrections(path: Path, named: pl.DataFrame, believed: pl.DataFrame) -> tuple[bytes, *tuple[list[str], ...]]:

@@ -1,7 +1,9 @@
 """Step 7: the price book of a build, from the user's contract down to the catalogue, and the cards made of it."""
 
+import hashlib
+import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,29 +26,46 @@ THEN, NOW = "believed_then", "believed_now"  # books, see sql/models/price_book_
 class Priced:
     """What a build knows of prices; `history` is PRICE_BOOK with all that was ever believed."""
 
+    refs: pl.DataFrame  # named, see book.named
     history: pl.DataFrame
     book_hash: str
     rate_cards: pl.DataFrame
     book_rates: pl.DataFrame  # of the other belief, THEN or NOW
     unmatched_rates: pl.DataFrame
     contract_terms: pl.DataFrame
+    are_terms_revised: bool  # between THEN and NOW
+    notes: list[str]  # on settings that do nothing
 
 
 def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime) -> Priced:
     """The price book for `refs` (PRICE_REFS) after its sources were read `now`. Raises UserError."""
-    named = book.named(refs, settings.aliases)
+    as_of, named = settings.prices_as_of, book.named(refs, settings.aliases)
+    if as_of and as_of > now:
+        raise UserError(f"--prices-as-of {as_of:%Y-%m-%d %H:%M}: that is to come; name today or a day before")
     own = contract(store)
     rows = stated(named, pl.concat([own, imported_corrections(store)]))
     history = book.revise(build_inputs.price_history(store), rows, now)
-    believed, other = book.current(history), _other_belief(store, history)
-    books = {NOW: believed} | other
-    if settings.prices_as_of:
-        books = {THEN: _as_of(history, settings.prices_as_of), NOW: believed}
+    then = as_of or _last_build(store)
+    books = {NOW: book.current(history)}
+    if then:
+        before = _believed_at(store, history, named, then, is_asked=as_of is not None)
+        if as_of or book.book_hash(before) != book.book_hash(books[NOW]):
+            books = {THEN: before} | books if as_of else books | {THEN: before}
     rate_cards, book_rates = cards.rate_cards(books, refs)
-    hashed = book.book_hash(next(iter(books.values())))
     is_bill = pl.col("rate_pico").is_null() & pl.col("multiplier_nano").is_null()  # told of in contract_terms
-    unmatched = book.unmatched(own.filter(~is_bill), named)
-    return Priced(history, hashed, rate_cards, book_rates, unmatched, contract_terms(store, settings.prices_as_of))
+    terms, terms_then = contract_terms(store), contract_terms(store, then)
+    believed_terms = terms_then if as_of else terms
+    return Priced(
+        refs=named,
+        history=history,
+        book_hash=_hash(next(iter(books.values())), believed_terms),
+        rate_cards=rate_cards,
+        book_rates=book_rates,
+        unmatched_rates=book.unmatched(own.filter(~is_bill), named),
+        contract_terms=believed_terms,
+        are_terms_revised=then is not None and not _agreed(terms).equals(_agreed(terms_then)),
+        notes=_alias_notes(settings, named, rows),
+    )
 
 
 def stated(named: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
@@ -58,10 +77,10 @@ def stated(named: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
     return book.applicable(named, rules, [book.answered(rows, named) for rows in sources])
 
 
-def contract(store: Ledger) -> pl.DataFrame:
-    """PRICE_RULES of the price file that was given last with --prices; of its bills for time, that they are such."""
-    rules = build_inputs.kept_input(store, "prices", price_file.read_price_file, schemas.PRICE_RULES)
-    return pl.concat([rules, book.billed_by_time(contract_terms(store))])
+def contract(store: Ledger, at: datetime | None = None) -> pl.DataFrame:
+    """PRICE_RULES of the price file that was given last with --prices (until `at`), its bills among them."""
+    rules = build_inputs.kept_input(store, "prices", price_file.read_price_file, schemas.PRICE_RULES, at)
+    return pl.concat([rules, book.billed_by_time(contract_terms(store, at))])
 
 
 def contract_terms(store: Ledger, at: datetime | None = None) -> pl.DataFrame:
@@ -69,30 +88,65 @@ def contract_terms(store: Ledger, at: datetime | None = None) -> pl.DataFrame:
     return build_inputs.kept_input(store, "prices", price_file.read_contract_terms, schemas.CONTRACT_TERMS, at)
 
 
-def imported_corrections(store: Ledger) -> pl.DataFrame:
-    """PRICE_RULES of what `prices import` kept last."""
+def imported_corrections(store: Ledger, at: datetime | None = None) -> pl.DataFrame:
+    """PRICE_RULES of what `prices import` kept last (until `at`)."""
     read = partial(price_file.read_price_file, source=book.CORRECTION)
-    return build_inputs.kept_input(store, CORRECTIONS, read, schemas.PRICE_RULES)
+    return build_inputs.kept_input(store, CORRECTIONS, read, schemas.PRICE_RULES, at)
 
 
-def _as_of(history: pl.DataFrame, instant: datetime) -> pl.DataFrame:
-    """What was believed at an instant. Raises UserError where nothing was yet."""
-    rows = book.as_of(history, instant)
-    if rows.is_empty() and not history.is_empty():
+def _believed_at(
+    store: Ledger, history: pl.DataFrame, named: pl.DataFrame, at: datetime, is_asked: bool
+) -> pl.DataFrame:
+    """The book of an instant. Of refs that no build had asked for by then: where the instant `is_asked` for, what the
+    price files of then and the catalogues of now say; else what is believed now, for new in the log is no revision."""
+    rows = book.as_of(history, at)
+    if is_asked and rows.is_empty() and not history.is_empty():
         first = history["recorded_at"].min()
         raise UserError(
-            f"--prices-as-of {instant:%Y-%m-%d %H:%M}: no price was believed yet, the first were recorded at "
+            f"--prices-as-of {at:%Y-%m-%d %H:%M}: no price was believed yet, the first were recorded at "
             f"{first:%Y-%m-%d %H:%M} (UTC); name that instant or a later one"
         )
-    return rows
+    known = build_inputs.asked_refs(store).filter(pl.col("asked_at") <= at)
+    is_ref = {"on": list(schemas.PRICE_REFS), "nulls_equal": True}
+    late = named.join(known, how="anti", **is_ref)
+    if is_asked:
+        of_late = stated(late, pl.concat([contract(store, at), imported_corrections(store, at)]))
+    else:
+        of_late = book.current(history).join(late, how="semi", **is_ref)
+    return pl.concat([rows.join(late, how="anti", **is_ref), of_late])
 
 
-def _other_belief(store: Ledger, history: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The book of the last build, where it said otherwise of what it spoke of."""
+def _last_build(store: Ledger) -> datetime | None:
     at = store.manifest.one("select max(ended_at) from run where kind = 'build' and status = 'done'")
-    if at is None:
-        return {}
-    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
-    then = book.as_of(history, instant + timedelta(microseconds=1))
-    is_revised = then["superseded_at"].is_not_null().any()
-    return {THEN: then} if is_revised else {}
+    return at and datetime.fromisoformat(at)
+
+
+def _hash(rows: pl.DataFrame, terms: pl.DataFrame) -> str:
+    """Of the book alone where nothing else is agreed, else of both."""
+    rates = book.book_hash(rows)
+    agreed = _agreed(terms).cast(pl.String).rows()
+    return hashlib.sha256(json.dumps([rates, agreed]).encode()).hexdigest() if agreed else rates
+
+
+def _agreed(terms: pl.DataFrame) -> pl.DataFrame:
+    """The terms but for where and in which words they stand."""
+    told = terms.drop("term_id", "line_number", "note", "source_url")
+    return told.sort(told.columns)
+
+
+def _alias_notes(settings: Settings, named: pl.DataFrame, rows: pl.DataFrame) -> list[str]:
+    """Aliases that do nothing: the model that they name has no price, or no call is of the deployment."""
+    priced_models = set(rows.select("provider", "model").iter_rows())
+    notes = []
+    for name, target in settings.aliases.items():
+        refs = named.filter(_is_named(name)).select("provider", "model").rows()
+        if not refs:
+            notes.append(f"[aliases] {name!r}: no call is of it")
+        elif not priced_models.intersection(refs):
+            notes.append(f"[aliases] {name!r} = {target!r}: nobody has a price of that, and aliases lead no further")
+    return notes
+
+
+def _is_named(name: str) -> pl.Expr:
+    whole = pl.concat_str(pl.col("provider").fill_null(""), pl.lit("/"), pl.col("model")).str.to_lowercase()
+    return (whole == name.lower()) | (pl.col("model").str.to_lowercase() == name.lower())

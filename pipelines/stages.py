@@ -40,6 +40,17 @@ select
 from cost_by_class
 group by all
 """
+APART = """
+select
+    is_allocated,
+    provider,
+    day,
+    kind,
+    sum(cost_pico) as cost_pico
+from costs_apart
+where scenario_order = 0
+group by all
+"""
 
 
 def _no_progress(byte_count: int, line_count: int) -> None:
@@ -109,15 +120,16 @@ def build(settings: Settings) -> BuildSummary:
             return BuildSummary(link, False, _unpriced_call_count(settings))
         with store.manifest.run("build") as done:
             refs = warehouse.distinct_price_refs(store.paths("ledger"))
-            prices = pricing.priced(store, settings, refs, datetime.now(UTC))
-            build_inputs.keep_price_history(store, prices.history)
+            now = datetime.now(UTC)
+            prices = pricing.priced(store, settings, refs, now)
+            build_inputs.keep_price_history(store, prices.history, refs, now)
             path = store.new_catalogue()
             warehouse.build(_warehouse_inputs(store, settings, prices, chosen), path, temp_directory=store.staging)
             warehouse.publish(path, link)
             store.manifest.record_build(inputs_text, path.name)
             done(price_book_hash=prices.book_hash)
         store.remove_old()
-    return BuildSummary(link, True, _unpriced_call_count(settings))
+    return BuildSummary(link, True, _unpriced_call_count(settings), prices.notes)
 
 
 def _warehouse_inputs(
@@ -127,6 +139,7 @@ def _warehouse_inputs(
         "price_book_hash": prices.book_hash,
         "ledger_version": str(store.manifest.version()),
         "prices_as_of": settings.prices_as_of and settings.prices_as_of.isoformat(),
+        "are_terms_revised": prices.are_terms_revised and "true",
     }
     return warehouse.Inputs(
         ledger_files=store.paths("ledger"),
@@ -134,6 +147,7 @@ def _warehouse_inputs(
         quarantine_files=store.paths("quarantine"),
         contents=store.manifest.frame("content", warehouse.CONTENTS),
         price_book=prices.history,
+        price_names=prices.refs,
         rate_cards=prices.rate_cards,
         book_rates=prices.book_rates,
         scenarios=[scenarios.ACTUAL, *(scenario.name for scenario in chosen)],
@@ -159,7 +173,8 @@ def reconcile(
     patterns: list[str], settings: Settings, tolerance: str | None, ask: Callable[[str], pl.DataFrame]
 ) -> Reconciled:
     """Computed against billed, of the bills that `patterns` name and the published cost that `ask` answers with. Within
-    the `tolerance` (such as 1%) is a gap that is no more of what was billed. Raises UserError."""
+    the `tolerance` (such as 1%) are gaps that are no more of what was billed, each cause of each provider netted by
+    itself. Raises UserError."""
     try:
         limit = reconciliation.tolerance_of(tolerance)
     except ValueError as error:
@@ -169,12 +184,15 @@ def reconcile(
     rows, not_compared = reconciliation.reconcile(computed, told.rows, told.periods)
     totals = reconciliation.totals(rows)
     if limit is not None and totals["billed_pico"] is None:
-        raise UserError("--tolerance: the bills tell quantities only; name an export of costs")
+        fact = "tell quantities only" if told.rows.height else "hold no charges of LLM calls"
+        raise UserError(f"--tolerance: the bills {fact}; name an export of costs")
     return Reconciled(
         files=told.files,
         periods={name: (start, after - timedelta(days=1)) for name, (start, after) in sorted(told.periods.items())},
         rows=rows,
         not_compared=not_compared,
+        overlaps=reconciliation.overlaps(told.rows),
+        apart=reconciliation.apart(ask(APART), told.periods),
         totals=totals,
         by={name: reconciliation.grouped(rows, name) for name in reconciliation.DIMENSIONS},
         explained=reconciliation.explained(rows),

@@ -28,6 +28,7 @@ class BuildSummary:
     catalogue: Path
     is_new: bool
     unpriced_call_count: int  # calls of a model, or with a token class, that nobody has a price of
+    notes: list[str] = field(default_factory=list)  # on settings that do nothing
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,12 @@ class Reconciled:
     periods: dict[str, tuple[date, date]]  # by provider: the first and the last day that are compared
     rows: pl.DataFrame  # bill_schemas.RECONCILIATION
     not_compared: pl.DataFrame  # bill_schemas.NOT_COMPARED
-    totals: dict[str, Any]  # computed, billed, gap, explained, residual; gap and residual as shares of billed
+    overlaps: pl.DataFrame  # files that may tell of the same charges
+    apart: pl.DataFrame  # cost of the same days and providers that is not in computed, by provider and kind
+    totals: dict[
+        str, Any
+    ]  # computed, billed, gap, explained, residual, deviation; gap and residual as shares of billed
     by: dict[str, pl.DataFrame]  # the same by day, model and token_class
     explained: pl.DataFrame  # one row for each cause and what it is of
     tolerance_share: float | None
-    is_within: bool | None  # whether the gap is within the tolerance; None: none was given
+    is_within: bool | None  # whether the deviation is within the tolerance; None: none was given

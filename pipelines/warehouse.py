@@ -6,6 +6,8 @@ order, runs `sql/checks`, and swaps the finished file in. Readers keep the file 
 
 import os
 import re
+import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +166,9 @@ def connect(path: Path | str = ":memory:", read_only: bool = False, **config) ->
 def connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
     # Attached to a database of its own in memory: connections to one path share their settings within a process. Of the
     # target, not of the link, which may be moved on while this is open.
-    connection = connect()
+    # What does not fit goes to a folder of its own, which DuckDB makes when it is needed, and removes.
+    spilled = Path(tempfile.gettempdir()) / f"tokenspread-{uuid.uuid4().hex}"
+    connection = connect(memory_limit="700MB", temp_directory=str(spilled))
     connection.execute(f"attach {literal(str(link.resolve()))} as warehouse (read_only); use warehouse")
     files = [row[0] for row in connection.sql("select path from source.parquet_files").fetchall()]
     allowed = literals(sorted({*files, *map(as_glob, files)}))

@@ -10,6 +10,8 @@ import polars as pl
 from pipelines.log_files import as_glob
 from transforms import schemas
 
+# What a ref of the ledger is called where prices are asked for, by the user's aliases.
+PRICE_NAMES = schemas.PRICE_REFS | {"as_provider": pl.String, "as_model": pl.String}
 CONTENTS = {
     "content_id": pl.Int64,
     "path": pl.String,
@@ -37,6 +39,7 @@ RUNS = {
 }
 TABLE_SOURCES = {
     "contents": CONTENTS,
+    "price_names": PRICE_NAMES,
     "price_book": schemas.PRICE_BOOK,
     "rate_cards": schemas.RATE_CARDS,
     "book_rates": schemas.BOOK_RATES,
@@ -72,6 +75,7 @@ class Inputs:
     outcome_files: list[str]
     quarantine_files: list[str]
     contents: pl.DataFrame
+    price_names: pl.DataFrame
     price_book: pl.DataFrame
     rate_cards: pl.DataFrame
     book_rates: pl.DataFrame  # what another book says on the same cards

@@ -1,5 +1,6 @@
 -- Shares of an amount of money, exact. amount x weight may take more than 128 bits, so the amount is divided limb by limb
--- (base 10^9), as on paper. Exact for 0 <= weight <= total < 10^29 and amount < 10^27; beyond that DuckDB raises an error.
+-- (base 10^9), as on paper. Exact for 0 <= weight <= total <= 85 x 10^27 (in atto-USD 85 billion USD) and amount < 10^27:
+-- share_low and share_middle stay below total x 2 x 10^9. What then exceeds 128 bits is an error of DuckDB, no wrong figure.
 
 create or replace macro share_rest_high(amount, weight, total) as
     (amount // 1000000000000000000::hugeint) * weight % total;
@@ -31,19 +32,18 @@ create or replace macro share_half_even(amount, weight, total) as
         else 0::hugeint
     end;
 
--- A row's part of the amount of its `whole`, by the largest remainder: every row gets its share rounded down, and what is
--- left goes unit by unit to the rows with the largest remainders, of equals to the one first in `place`. The rows of a
--- whole have the same amount and the same total, which is the sum of their weights and above zero; then their parts add
--- up to the amount. A negative amount is allocated as its opposite is.
-create or replace macro largest_remainder(amount, weight, total, whole, place) as
+-- A row's part of the amount of its `whole`, by the largest remainder: every row gets `quotient`, its share rounded down,
+-- and what is left goes unit by unit to the rows with the largest `remainder`, of equals to the one first in `place`. The
+-- two are share_quotient and share_remainder of the amount without its sign, made before: within a window they would be
+-- worked out again and again. The rows of a whole have the same amount and the same total, which is the sum of their
+-- weights and above zero; then their parts add up to the amount. A negative amount is allocated as its opposite is.
+create or replace macro largest_remainder(amount, quotient, remainder, whole, place) as
     sign(amount)::hugeint * (
-        share_quotient(abs(amount), weight, total)
+        quotient
         + case
             when
-                row_number() over (
-                    partition by whole
-                    order by share_remainder(abs(amount), weight, total) desc, place
-                ) <= abs(amount) - sum(share_quotient(abs(amount), weight, total)) over (partition by whole)
+                row_number() over (partition by whole order by remainder desc, place)
+                <= abs(amount) - sum(quotient) over (partition by whole)
                 then 1::hugeint
             else 0::hugeint
         end
@@ -52,5 +52,13 @@ create or replace macro largest_remainder(amount, weight, total, whole, place) a
 -- Whether a model is one that a pattern of the price file speaks of: `*` is any text, case does not matter. A model that
 -- is not known is spoken of by `*` alone.
 create or replace macro is_spoken_of(model, pattern) as
-    lower(coalesce(model, '')) like replace(replace(replace(replace(
-        lower(pattern), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%') escape '\';
+    case
+        when model is null then pattern = '*'
+        else lower(model) like replace(replace(replace(replace(
+            lower(pattern), '\', '\\'), '%', '\%'), '_', '\_'), '*', '%') escape '\'
+    end;
+
+-- Whether a term is about what a provider serves as `model`; a term that names no provider is about all.
+create or replace macro is_about(term, served_provider, served_model) as
+    (term.provider is null or coalesce(lower(term.provider) = lower(served_provider), false))
+    and is_spoken_of(served_model, term.model);

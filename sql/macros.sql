@@ -46,8 +46,8 @@ create or replace macro part_cost(quantity, rate, main_rate) as
 -- What the parts and the fee for each request cost above the main classes.
 create or replace macro parts_cost(used, rates) as
     part_cost(used.uncached_audio_tokens, rates.input_audio_rate, rates.input_rate)
-    + part_cost(used.input_image_tokens, rates.input_image_rate, rates.input_rate)
-    + part_cost(used.input_video_tokens, rates.input_video_rate, rates.input_rate)
+    + part_cost(used.uncached_image_tokens, rates.input_image_rate, rates.input_rate)
+    + part_cost(used.uncached_video_tokens, rates.input_video_rate, rates.input_rate)
     + part_cost(used.cache_read_audio_tokens, rates.cache_read_audio_rate, rates.cache_read_rate)
     + part_cost(used.output_audio_tokens, rates.output_audio_rate, rates.output_rate)
     + part_cost(used.output_image_tokens, rates.output_image_rate, rates.output_rate)
@@ -78,15 +78,21 @@ create or replace macro priced_part(quantity, rate) as
 
 -- Whether the parts that have rates of their own exceed what they are parts of: then no sum of classes is right.
 create or replace macro parts_exceed(used, rates) as
-    used.uncached_input_tokens
-    < priced_part(used.uncached_audio_tokens, rates.input_audio_rate)
-    + priced_part(used.input_image_tokens, rates.input_image_rate)
-    + priced_part(used.input_video_tokens, rates.input_video_rate)
-    or coalesce(used.cache_read_tokens, 0) < priced_part(used.cache_read_audio_tokens, rates.cache_read_audio_rate)
-    or used.output_tokens
-    < priced_part(used.output_audio_tokens, rates.output_audio_rate)
-    + priced_part(used.output_image_tokens, rates.output_image_rate)
-    + priced_part(used.reasoning_tokens, rates.reasoning_rate);
+    coalesce(
+        rates.input_audio_rate, rates.input_image_rate, rates.input_video_rate, rates.cache_read_audio_rate,
+        rates.output_audio_rate, rates.output_image_rate, rates.reasoning_rate
+    ) is not null
+    and (
+        used.uncached_input_tokens
+        < priced_part(used.uncached_audio_tokens, rates.input_audio_rate)
+        + priced_part(used.uncached_image_tokens, rates.input_image_rate)
+        + priced_part(used.uncached_video_tokens, rates.input_video_rate)
+        or coalesce(used.cache_read_tokens, 0) < priced_part(used.cache_read_audio_tokens, rates.cache_read_audio_rate)
+        or used.output_tokens
+        < priced_part(used.output_audio_tokens, rates.output_audio_rate)
+        + priced_part(used.output_image_tokens, rates.output_image_rate)
+        + priced_part(used.reasoning_tokens, rates.reasoning_rate)
+    );
 
 -- The classes of cost_of one by one, {token_class, quantity, rate, cost}, disjoint: their costs add up to cost_of.
 create or replace macro class_costs(used, rates) as
@@ -96,8 +102,8 @@ create or replace macro class_costs(used, rates) as
                 'token_class': 'input',
                 'quantity': used.uncached_input_tokens::hugeint
                 - priced_part(used.uncached_audio_tokens, rates.input_audio_rate)
-                - priced_part(used.input_image_tokens, rates.input_image_rate)
-                - priced_part(used.input_video_tokens, rates.input_video_rate),
+                - priced_part(used.uncached_image_tokens, rates.input_image_rate)
+                - priced_part(used.uncached_video_tokens, rates.input_video_rate),
                 'rate': rates.input_rate::hugeint
             },
             {
@@ -136,12 +142,12 @@ create or replace macro class_costs(used, rates) as
             },
             {
                 'token_class': 'input_image',
-                'quantity': priced_part(used.input_image_tokens, rates.input_image_rate),
+                'quantity': priced_part(used.uncached_image_tokens, rates.input_image_rate),
                 'rate': rates.input_image_rate::hugeint
             },
             {
                 'token_class': 'input_video',
-                'quantity': priced_part(used.input_video_tokens, rates.input_video_rate),
+                'quantity': priced_part(used.uncached_video_tokens, rates.input_video_rate),
                 'rate': rates.input_video_rate::hugeint
             },
             {
@@ -193,9 +199,37 @@ create or replace macro class_costs(used, rates) as
         }
     );
 
--- Whether a call of this price_status has a cost; what is not billed has no card, and costs nothing.
+-- How sure the cost of a call is that rates of this status price, or why it has none; `cost` is cost_of the two.
+create or replace macro judged(call, rates, rates_status, cost) as
+    case
+        when call.status in ('cache_hit', 'refused') then 'not_billed'
+        when rates_status = 'billed_by_time' and rates.compute_second_rate is not null and call.compute_microseconds is null
+            then 'time_unknown'
+        when rates_status = 'billed_by_time' then 'billed_by_time'
+        when call.input_tokens is null or call.output_tokens is null then 'usage_unknown'
+        when call.uncached_input_tokens < 0 or coalesce(parts_exceed(call, rates), false) then 'inconsistent_usage'
+        when rates_status is null then 'unknown_model'
+        when cost is null then 'class_unpriced'
+        else rates_status
+    end;
+
+-- Whether a call of this price_status has a cost.
 create or replace macro is_priced(price_status) as
-    price_status not in ('usage_unknown', 'inconsistent_usage', 'unknown_model', 'class_unpriced');
+    price_status not in ('usage_unknown', 'time_unknown', 'inconsistent_usage', 'unknown_model', 'class_unpriced');
+
+-- The cost of a call that was judged so; `cost` is what its rates come to.
+create or replace macro judged_cost(price_status, cost) as
+    case
+        when price_status in ('not_billed', 'billed_by_time') then 0::hugeint
+        when is_priced(price_status) then cost
+    end;
+
+-- What its compute time costs, in the rate's unit; the one rounding of a call.
+create or replace macro time_cost_of(call, rates) as
+    case
+        when call.status not in ('cache_hit', 'refused')
+            then divide_half_even(call.compute_microseconds::hugeint * rates.compute_second_rate, 1000000)
+    end;
 
 -- Second of the UTC week of an instant, from Monday 00:00 (1970 began on a Thursday); also right before 1970.
 create or replace macro utc_week_second(instant) as

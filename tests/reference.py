@@ -37,12 +37,20 @@ def usage(call: dict, rates: dict[str, int | None]) -> dict[str, int]:
     units["input"] = call["input_tokens"] - sum(units.values())
     units["output"] = call["output_tokens"]
     for name, (whole, column) in PARTS.items():
-        units[name] = 0 if rates.get(name) is None else call.get(column) or 0
-        if name == "input_audio":
-            units[name] = max(units[name] - (call.get("cache_read_audio_tokens") or 0), 0)
+        units[name] = 0 if rates.get(name) is None else uncached(call, name, call.get(column) or 0)
         units[whole] -= units[name]
     units["request"] = 0 if rates.get("request") is None else 1
     return units | {name: call.get(f"{name}_count") or 0 for name in COUNTS}
+
+
+def uncached(call: dict, name: str, count: int) -> int:
+    """Of a part of the input what was not cached; where that is not told, no more than of the input as a whole."""
+    cached = sum(call[f"{cache}_tokens"] or 0 for cache in CACHE_CLASSES)
+    if name == "input_audio" and call.get("cache_read_audio_tokens") is not None:
+        return max(count - call["cache_read_audio_tokens"], 0)
+    if name in ("input_audio", "input_image", "input_video") and cached:
+        return min(count, max(call["input_tokens"] - cached, 0))
+    return count
 
 
 def price(call: dict, book: list[dict], rules: list[dict] = ()) -> tuple[Fraction | None, str]:
@@ -78,8 +86,9 @@ def card(call: dict, book: list[dict], rules: list[dict] = ()) -> tuple[dict[str
     rates = dict.fromkeys(CLASSES) | {name: rate_pico for name, (rate_pico, _) in found.items()}
     if not {"input", *CACHE_CLASSES, "output"} & found.keys():
         return rates, "unknown_model"  # a fee is no price of a model
-    told = [status for rate_pico, status in found.values() if rate_pico is not None]
-    return rates, max(told or [status for _, status in found.values()], key=DOUBT.index)
+    of_tokens = [found[name] for name in CLASSES if name in found and name not in ("request", *COUNTS)]
+    told = [status for rate_pico, status in of_tokens if rate_pico is not None]
+    return rates, max(told or [status for _, status in of_tokens], key=DOUBT.index)
 
 
 def rate(call: dict, token_class: str, book: list[dict], rules: list[dict]) -> tuple[int | None, str] | None:

@@ -1,9 +1,14 @@
 """`tokenspread prices` as a user has it, over the sample logs and a log of what they do not have; and its laws."""
 
+import contextlib
 import csv
 import io
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -181,9 +186,9 @@ def test_the_lines_of_every_call_add_up_to_its_cost(published):
 def test_a_line_that_does_not_add_up_is_told(settings):
     told = price_desk.why(settings, "own-42")
     stream = io.StringIO()
-    call_price.write(told.call, [line | {"cost_pico": line["cost_pico"] + 1} for line in told.lines], stream)
+    call_price.write(told.call, [line | {"cost_pico": line["cost_pico"] + 1} for line in told.lines], [], stream)
     assert "THIS DOES NOT HOLD: the lines do not add up to cost_usd" in stream.getvalue()
-    call_price.write(told.call, [line | {"row_rate_pico": 1} for line in told.lines], stream)
+    call_price.write(told.call, [line | {"row_rate_pico": 1} for line in told.lines], [], stream)
     assert "the rate of the card is not the one of the price book" in stream.getvalue()
 
 
@@ -204,7 +209,7 @@ def test_what_why_prints_adds_up_by_hand(settings):
     assert len(some) > 15
     for call_id in some:
         told, stream = price_desk.why(settings, call_id), io.StringIO()
-        call_price.write(told.call, told.lines, stream)
+        call_price.write(told.call, told.lines, told.terms, stream)
         amounts, cost = sums(stream.getvalue())
         assert amounts and sum(amounts) == cost == told.call["cost_usd"]
 
@@ -231,7 +236,7 @@ def test_why_finds_a_call_by_id_prefix_response_and_place(settings, published):
 def test_why_says_why_a_call_has_no_price_and_what_to_do(published):
     unknown = prices("why", "own-47", data=published)
     assert "azure,desk=1\\x1b[31m,input,USD_PER_MILLION,2026-11-20" in unknown and "\x1b" not in unknown
-    assert '"azure/desk=1\\U0000001B[31m" = "azure/MODEL"' in unknown
+    assert '"azure/desk=1\\U0000001B[31m" = "PROVIDER/MODEL"' in unknown
     assert "not billed: it was refused" in prices("why", "own-48", data=published)
     assert "not billed: a gateway's cache answered" in prices("why", "own-54", data=published)
     assert "output_tokens not told" in prices("why", "own-49", data=published)
@@ -252,7 +257,7 @@ def test_why_tells_the_arithmetic_of_time(published):
 def test_the_ready_lines_of_why_price_the_call(published, copied):
     told = prices("why", "own-47", data=published)
     alias = next(line.strip() for line in told.splitlines() if 'MODEL"' in line).replace(
-        "azure/MODEL", "openai/gpt-5-mini"
+        "PROVIDER/MODEL", "openai/gpt-5-mini"
     )
     (copied.parent / "tokenspread.toml").write_text(f"[aliases]\n{alias}\n")
     assert tokenspread("build", "--data", copied, cwd=copied.parent).returncode == 6
@@ -343,6 +348,29 @@ def test_a_published_rate_that_the_user_set_is_named(copied, price_map):
     assert mini == {("contract", "genai-prices"), ("contract", "litellm")}
 
 
+def test_diff_compares_what_is_published_where_the_sources_agree(copied):
+    mine = copied.parent / "mine.csv"
+    head = "kind,provider,model,token_class,usd_per_million,multiplier,valid_from\n"
+    mine.write_text(f"{head}price,openai,gpt-5-mini,input,2.5,,\nmultiplier,openai,gpt-5-mini,output,,10,\n")
+    assert tokenspread("build", "--prices", mine, "--data", copied, cwd=copied).returncode == 6
+    rows = json.loads(prices("diff", "--format", "json", data=copied))
+    assert not [row for row in rows if "published" in (row["published"], row["other"])]
+    told = {(row["published"], row["USD"], row["other"], row["other_USD"]): row for row in rows if not row["is_batch"]}
+    of_input = told["contract", "2.5", "genai-prices", "0.25"]
+    assert Decimal(of_input["worth_USD"]) == -of_input["quantity"] * Decimal("0.00000225") < 0
+    of_output = told["genai-prices x 10 by contract", "20", "genai-prices", "2"]
+    assert Decimal(of_output["worth_USD"]) == -of_output["quantity"] * Decimal("0.000018") < 0
+    # the rows are what the published cost would be without the contract
+    cost = "select sum(cost_pico) as cost from calls where model = 'gpt-5-mini' and is_batch is not true"
+    before = warehouse.query(copied / "warehouse.duckdb", cost)["cost"][0]
+    mini = [row for row in rows if (row["provider"], row["model"]) == ("openai", "gpt-5-mini") and not row["is_batch"]]
+    worth = sum(Decimal(row["worth_USD"]) for row in mini if row["other"] == "genai-prices")
+    mine.write_text(head)
+    assert tokenspread("build", "--prices", mine, "--data", copied, cwd=copied).returncode == 6
+    after = warehouse.query(copied / "warehouse.duckdb", cost)["cost"][0]
+    assert int(after) - int(before) == worth.scaleb(12)
+
+
 def test_what_is_exported_and_imported_costs_the_same(published, copied):
     """The law of export: the book of one folder, as a file, prices the same logs alike in another."""
     book = copied.parent / "book.csv"
@@ -364,6 +392,80 @@ def test_what_is_exported_and_imported_costs_the_same(published, copied):
     assert rates[0] == rates[1]
 
 
+TERMS = """\
+kind,provider,model,above_usd_per_month,multiplier,usd_per_month,usd,allocate_by,output_weight,valid_from,valid_to,note
+volume_tier,openai,gpt-5-mini,0,0.5,,,,,2026-11-01,2026-12-01,
+commitment,openai,*,,,1000,,,,2026-11-01,2026-12-01,yearly deal
+time,azure,desk*,,,,3.5,tokens,1,2026-11-01,2026-12-01,
+time,replicate,acme/*,,,,9,tokens,1,2026-10-01,2026-11-01,
+"""
+
+
+def test_export_says_what_a_price_file_for_import_lacks(copied):
+    (copied.parent / "terms.csv").write_text(TERMS)
+    assert tokenspread("build", "--prices", "terms.csv", "--data", copied, cwd=copied.parent).returncode == 6
+    done = tokenspread("prices", "export", "--data", copied, cwd=copied)
+    assert "not in it: the contract's volume tiers, bills for time, commitments; they are in the file" in done.stderr
+    book = prices("show", "--format", "json", data=copied)
+    unsure = [row for row in json.loads(book) if row["price_status"] == "context_unmatched"]
+    assert unsure and re.search(r"^[1-9]\d* rates of no exact match \(.*context_unmatched", done.stderr, re.M)
+
+
+def test_export_to_a_terminal_writes_no_control_character(copied):
+    (copied.parent / "mine.csv").write_text(
+        "provider,model,token_class,usd_per_million,valid_from\nazure,desk=1\x1b[31m,input,7,\n"
+    )
+    assert tokenspread("build", "--prices", "mine.csv", "--data", copied, cwd=copied.parent).returncode == 6
+    command = [
+        sys.executable,
+        "-c",
+        "from pipelines.cli import main; main()",
+        "prices",
+        "export",
+        "--data",
+        str(copied),
+    ]
+    main, terminal = pty.openpty()
+    with subprocess.Popen(command, cwd=ROOT, stdout=terminal, stderr=subprocess.DEVNULL):
+        os.close(terminal)
+        told = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while part := os.read(main, 65536):
+                told += part
+    os.close(main)
+    assert b"desk=1\\x1b[31m" in told and b"\x1b" not in told
+    assert told.decode().splitlines()[0] == prices("export", data=copied).splitlines()[0]
+    assert "desk=1\x1b[31m" in prices("export", data=copied)
+
+
+def test_why_tells_the_terms_that_a_call_is_under(copied):
+    (copied.parent / "terms.csv").write_text(TERMS)
+    assert tokenspread("build", "--prices", "terms.csv", "--data", copied, cwd=copied.parent).returncode == 6
+    bill = prices("why", "own-47", data=copied)
+    assert "its share of the bill is in allocated_costs" in bill and "tells no time" not in bill
+    assert "a bill for time (contract_terms, term 3) of 2026-11-01 to 2026-11-30: 3.5 USD for the one call" in bill
+    both = prices("why", "own-53", data=copied)
+    for kind, name in (("volume_tier", "a volume discount"), ("commitment", "a commitment's shortfall")):
+        (amount,) = re.findall(rf"^apart: {name} .*2026-11-30.*: (\S+) USD for the (?:\d+ calls|one call) ", both, re.M)
+        query = (
+            f"select allocated_usd from allocated_costs where scenario_order = 0 and kind = '{kind}' "
+            "and day = '2026-11-20' and provider = 'openai' and priced_model = 'gpt-5-mini' and feature is null"
+        )
+        assert Decimal(amount) == warehouse.query(copied / "warehouse.duckdb", query)["allocated_usd"][0]
+    assert ", yearly deal:" in both
+    assert "apart:" not in prices("why", "own-48", data=copied) + prices("why", "own-2", data=copied)
+
+
+def test_why_tells_of_a_second_that_is_priced_and_not_told(copied):
+    (copied.parent / "seconds.csv").write_text(
+        "provider,model,token_class,usd_per_unit,valid_from\nazure,desk*,compute_second,0.1,\n"
+    )
+    assert tokenspread("build", "--prices", "seconds.csv", "--data", copied, cwd=copied.parent).returncode == 6
+    told = prices("why", "own-47", data=copied)
+    assert "unpriced: it is billed by the second, and the log tells no compute time" in told
+    assert "compute_seconds in the log would tell it" in told and " x unknown" not in told and "= 0 USD" not in told
+
+
 def test_export_as_of_an_instant_is_what_was_believed(copied):
     stages.build(Settings(data=copied, scenarios=()))
     first, instant = prices("export", data=copied), datetime.now(UTC).isoformat()
@@ -382,7 +484,7 @@ def test_a_price_map_is_imported_for_the_models_of_the_ledger(copied, price_map)
     flex = prices("why", "own-42", data=copied)
     assert "input: 1,042 x 0.125 USD per million" in flex and "as believed before the import; genai-prices" in flex
     assert "input: 1,044 x 0.125" in prices("why", "own-44", data=copied)
-    assert prices("import", price_map, data=copied).splitlines()[-1].startswith("changes     0 rates")
+    assert prices("import", price_map, data=copied).splitlines()[-1].startswith("changes     0 rates, gains 0, loses 0")
 
 
 def test_an_import_replaces_the_one_before_and_says_what_it_takes(copied):
@@ -392,9 +494,12 @@ def test_an_import_replaces_the_one_before_and_says_what_it_takes(copied):
     first = prices("import", mine, data=copied).splitlines()
     assert first[0] == "took        2 rates of 2 models as corrections"
     assert first[1] == "no call     is of nobody-calls-me"
-    assert re.fullmatch(r"changes     \d\d rates of the price book, with the next tokenspread build", first[-1])
-    mine.write_text(f"{head}openai,gpt-5-mini,output,9,\n")
-    prices("import", mine, data=copied)
+    assert re.fullmatch(r"changes     \d+ rates?, gains \d+, loses \d+ of the price book, with the next .*", first[-1])
+    assert "former import" not in "".join(first)
+    other = copied.parent / "other.csv"
+    other.write_text(f"{head}openai,gpt-5-mini,output,9,\n")
+    second = prices("import", other, data=copied).splitlines()
+    assert re.fullmatch(r"replaces    the 2 rates of the former import \(\S*mine.csv\)", second[1])
     stages.build(Settings(data=copied, scenarios=()))
     told = prices("why", "own-53", data=copied)
     assert "input: 1,053 x 0.25 USD" in told and "output: 153 x 9 USD" in told
@@ -417,6 +522,18 @@ def test_an_import_replaces_the_one_before_and_says_what_it_takes(copied):
         (["show", "nomodel*"], "nomodel*: no model of the ledger is called so; there are "),
         (["show", "--as-of", "2020-01-31"], "nothing was believed yet; the first rates are of 20"),
         (["show", "--as-of", "today"], "--as-of today: no date"),
+        (["show", "--as-of", ""], "--as-of : no date"),
+        (["export", "--as-of", ""], "--as-of : no date"),
+        (["import", "exponent.csv"], "usd_per_million 2.5e0 has an exponent, which is not read; write the number out"),
+        (["import", "negative.csv"], "usd_per_million -1 is negative; a price is 0 (free) or more"),
+        (["import", "less.csv"], "multiplier -1 is negative; write 0.85 for 15 % off"),
+        (["import", "tier.csv"], "above_usd_per_month -5 is negative; write 0 or more"),
+        (
+            ["import", "empty.csv"],
+            "empty.csv, line 1: column 'provider' is missing, as the file is empty; the first line",
+        ),
+        (["import", "semicolon.csv"], "line 1: columns are separated by ';'; save the file as CSV with commas"),
+        (["import", "tab.csv"], "line 1: columns are separated by a tab; save the file as CSV with commas"),
         (["diff", "--litellm", "nowhere.json"], "nowhere.json: cannot be read"),
         (["diff", "--litellm", "own.jsonl"], "own.jsonl: not JSON"),
         (["export", "nowhere/book.csv"], "nowhere/book.csv: cannot be written"),
@@ -435,6 +552,14 @@ def test_a_mistake_is_told_with_its_place_and_fix(published, monkeypatch, argume
     (folder / "terms.csv").write_text(
         "kind,provider,model,usd_per_month,valid_from\ncommitment,openai,*,9,2026-01-01\n"
     )
+    (folder / "exponent.csv").write_text(f"{head},gpt-5-mini,input,2.5e0,\n")
+    (folder / "negative.csv").write_text(f"{head},gpt-5-mini,input,-1,\n")
+    (folder / "less.csv").write_text("kind,provider,model,multiplier,valid_from\nmultiplier,,*,-1,\n")
+    tier = "kind,provider,model,above_usd_per_month,multiplier,valid_from\nvolume_tier,,*,-5,0.9,\n"
+    (folder / "tier.csv").write_text(tier)
+    (folder / "empty.csv").write_text("\n")
+    (folder / "semicolon.csv").write_text(head.replace(",", ";"))
+    (folder / "tab.csv").write_text(head.replace(",", "\t"))
     (folder / "other.json").write_text('{"gpt-5-mini": 1}')
     entry = {"litellm_provider": "nobody", "input_cost_per_token": 1e-6}
     (folder / "foreign.json").write_text(json.dumps({"nobody/none": entry}))
@@ -543,6 +668,16 @@ def test_a_class_with_a_hole_is_left_out_of_an_import():
     assert kept == exposed == []
 
 
+def test_what_an_import_gains_changes_and_loses():
+    before = frame(rate("input", 1), rate("output", 2), rate("reasoning", 3), rate("cache_read", None))
+    after = frame(
+        rate("input", 1), rate("output", 9), rate("reasoning", None), rate("request", 5), rate("web_search", 6)
+    )
+    assert imports.revised_counts(before, after) == (2, 1, 1)
+    assert imports.revised_counts(after, before) == (1, 1, 2)
+    assert imports.revised_counts(after, after) == (0, 0, 0)
+
+
 def test_a_ref_that_a_price_file_would_price_otherwise_is_found():
     """A search has a price without a tier and none at flex: a file has no word for that."""
     refs = frame(rate(), rate(service_tier="flex")).select(list(PRICE_REFS))
@@ -554,6 +689,17 @@ def test_a_ref_that_a_price_file_would_price_otherwise_is_found():
     for told, expected in ((book, []), (pl.concat([book, part]), []), (pl.concat([book, more]), ["flex"])):
         found = imports.differing_refs(*cards.rate_cards({"believed": book, "told": told}, refs))
         assert [ref["service_tier"] for ref in found] == expected
+
+
+def test_a_question_has_a_bound_of_memory_and_spills_to_a_folder_of_its_own(published):
+    with warehouse.connect_sandboxed(published / "warehouse.duckdb") as connection:
+        query = "select current_setting('memory_limit'), current_setting('temp_directory')"
+        limit, spilled = connection.sql(query).fetchall()[0]
+        assert limit == "667.5 MiB"
+        sort = "select max(r) from (select row_number() over (order by hash(i), i) as r from range(40000000) as t(i))"
+        assert connection.sql(sort).fetchall() == [(40_000_000,)]
+        assert Path(spilled).is_dir() and not Path(".tmp").exists()
+    assert not Path(spilled).exists()
 
 
 def test_nothing_differs_where_nothing_is_stated(settings):

@@ -16,6 +16,8 @@ from tests.pipelines.bills import FIRST, anthropic_page, cents, openai_costs, ta
 ROOT = Path(__file__).parent.parent
 CLASSES = ("input", "output")
 RATES = {"gpt-5.2-2025-12-11": 2, "gpt-4o-2024-08-06": 5}  # USD per million tokens of input
+PRICE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from", "kind", "above_usd_per_month",
+                 "multiplier")  # fmt: skip
 DAYS = [FIRST + timedelta(days=number) for number in range(7)]
 
 
@@ -31,7 +33,7 @@ def tokens(day: date, model: str) -> int:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A week of two models, in two service tiers, and of one model without a price."""
+    """A week of two models, in two service tiers, and of one model without a price. What is above 100 USD costs 0.9."""
     folder = tmp_path_factory.mktemp("reconcile")
     records = []
     for day in DAYS:
@@ -43,8 +45,9 @@ def folder(tmp_path_factory) -> Path:
         records.append(unpriced | {"output_tokens": 1000})
     log = written(folder, "log.jsonl", "".join(json.dumps(record) + "\n" for record in records))
     prices = table(
-        ("provider", "model", "token_class", "usd_per_million", "valid_from"),
-        *(("openai", model, token_class, rate, "") for model, rate in RATES.items() for token_class in CLASSES),
+        PRICE_COLUMNS,
+        *(("openai", model, name, rate, "", "", "", "") for model, rate in RATES.items() for name in CLASSES),
+        ("openai", "*", "", "", "", "volume_tier", 100, "0.9"),
     )
     settings = Settings(
         logs=(str(folder / log),), prices=folder / written(folder, "prices.csv", prices),
@@ -112,6 +115,55 @@ def test_the_tolerance_sets_the_exit_code(folder, tolerance, code):
     assert shown == ([] if tolerance is None else [f"tolerance   the gap is {is_within} {tolerance}"])
 
 
+def test_a_day_that_is_billed_twice_makes_up_for_no_missing_day(folder):
+    """The bill lacks the first day, and bills it again, as if of the second."""
+    page = json.loads(bill([DAYS[0], *DAYS[1:]], quantities=True))
+    page["data"][0] |= {name: page["data"][1][name] for name in ("start_time", "end_time")}
+    log_starts = openai_costs([(DAYS[0], [])])
+    written(folder, "shifted.json", json.dumps(page) + log_starts)
+    done = reconcile("shifted.json", "--tolerance", "1%", cwd=folder)
+    moved = 2 * sum(tokens(DAYS[0], model) * rate for model, rate in RATES.items()) / 10**6
+    assert done.returncode == 5
+    assert "gap         0.00 USD" in done.stdout
+    above = f"tolerance   the gap is above 1%: {moved:.2f} USD, no cause or provider making up for another\n"
+    assert above in done.stdout
+    found = json.loads(reconcile("shifted.json", "--tolerance", "8%", "--json", cwd=folder).stdout)
+    assert (found["totals"]["deviation_usd"], found["is_within_tolerance"]) == (f"{moved:.12f}", True)
+
+
+def test_exports_that_overlap_are_told_before_all_else(folder):
+    names = [written(folder, f"{number}.json", bill(DAYS[:number])) for number in (1, 2)]
+    once = sum(tokens(DAYS[0], model) * rate for model, rate in RATES.items()) / 10**6
+    done = reconcile(*names, cwd=folder)
+    fact = f"overlap     openai is billed for 1 day in 2 files ({names[0]}, {names[1]}), {once:.2f} USD in the second"
+    assert done.stdout.splitlines()[0] == f"{fact}: where they tell of the same charges, name one"
+    assert done.returncode == 0
+    (told,) = json.loads(reconcile(*names, "--json", cwd=folder).stdout)["overlaps"]
+    assert told == {
+        "provider": "openai", "source_file": names[1], "other_files": names[:1], "day_count": 1,
+        "billed_usd": f"{once:.12f}",
+    }  # fmt: skip
+    assert "overlap" not in reconcile(names[1], cwd=folder).stdout
+
+
+def test_many_overlaps_take_few_lines(folder):
+    names = [written(folder, f"o{number:02}.json", bill(DAYS[:1]) + "\n" * number) for number in range(12)]
+    lines = [line for line in reconcile(*names, cwd=folder).stdout.splitlines() if line.startswith("overlap")]
+    assert f"in 5 files ({', '.join(names[:3])}, 1 more, {names[4]})" in lines[3]
+    assert lines[8:] == ["overlap     3 more files overlap; all of them with --json"]
+
+
+def test_what_a_contract_says_beside_prices_is_told_beside_the_totals(folder):
+    written(folder, "costs.json", bill(DAYS))
+    spent = sum(tokens(day, model) * rate for day in DAYS for model, rate in RATES.items())  # of 10^-6 USD
+    done = reconcile("costs.json", cwd=folder)
+    told = f"apart       -{(spent / 10**6 - 100) / 10:.2f} USD of volume discounts in these days and providers"
+    assert f"{told} are not in the computed cost (table costs_apart)\n" in done.stdout
+    found = json.loads(reconcile("costs.json", "--json", cwd=folder).stdout)
+    discount = f"-{(spent - 100 * 10**6) / 10**7:.12f}"
+    assert found["apart"] == [{"provider": "openai", "kind": "volume_tier", "cost_usd": discount}]
+
+
 def test_what_is_not_of_calls_and_what_is_not_in_the_log_keeps_its_money(folder):
     text = openai_costs([(DAYS[0], [usd("whisper-2, audio input", "0.75"), usd(None, "9")])])
     done = reconcile(written(folder, "odd.json", text), cwd=folder)
@@ -148,6 +200,7 @@ MISTAKES = {
     ),
     "tolerance": (["costs.json", "--tolerance", "0.01"], 1, "--tolerance 0.01: not a percentage; write one such as 1%"),
     "quantities only": (["usage.csv", "--tolerance", "1%"], 1, "--tolerance: the bills tell quantities only"),
+    "no charges": (["nothing.json", "--tolerance", "1%"], 1, "--tolerance: the bills hold no charges of LLM calls"),
     "nothing named": ([], 2, "Missing argument"),
     "nothing published": (["costs.json", "--data", "empty"], 1, "nothing is published yet"),
     "mapping": (["costs.json", "--config", "bad.toml"], 1, "bad.toml: [bill.x] fields cannot be 5"),
@@ -162,6 +215,7 @@ def test_mistakes_are_told_in_a_line(folder, name):
     written(
         folder, "usage.csv", table(("start_time", "model", "input_tokens", "output_tokens"), (1793491200, "m", 1, 2))
     )
+    written(folder, "nothing.json", openai_costs([(DAYS[0], [])]))
     written(folder, "bad.toml", "[bill.x]\nfields = 5\n")
     done = reconcile(*arguments, cwd=folder)
     assert (done.returncode, done.stdout) == (code, "")

@@ -78,10 +78,10 @@ def _read(path: Path, mappings: Mapping[str, Any]) -> Sheet:
         sheet = Sheet(path, f"bill.{fitting[0]}", document.unit)
         mapped.read(sheet, document.rows(mapped.columns_of(mapping)), fitting[0], mapping)
         return sheet
-    return _read_table(document)
+    return _read_table(document, mappings)
 
 
-def _read_table(document: files.Document) -> Sheet:
+def _read_table(document: files.Document, mappings: Mapping[str, Any]) -> Sheet:
     path, names = document.path, document.columns
     try:
         if any(name in names for name in aws.SIGN):
@@ -100,7 +100,7 @@ def _read_table(document: files.Document) -> Sheet:
             sheet = Sheet(path, kind, document.unit)
             reader(sheet, list(document.rows(names)))
             return sheet
-    raise UserError(f"{shown(path)}: {files.NO_BILL}")
+    raise UserError(f"{shown(path)}: {mapped.almost(names, mappings) or files.NO_BILL}")
 
 
 def _read_pages(document: files.Document) -> Sheet:

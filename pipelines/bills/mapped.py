@@ -18,7 +18,7 @@
 A mapping reads every table that has all of its columns; it goes before the formats that are known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -66,6 +66,21 @@ def columns_of(mapping: Mapping[str, Any]) -> list[str]:
     sources = mapping["fields"].values()
     named = [source.get("column") if isinstance(source, dict) else source for source in sources]
     return [name for name in named if name is not None]
+
+
+def almost(columns: Collection[str], mappings: Mapping[str, Any]) -> str | None:
+    """What keeps the mapping that fits best from reading a table: fewer of its columns are missing than are there."""
+    best = None
+    for name, mapping in mappings.items():
+        wanted = list(dict.fromkeys(columns_of(mapping)))
+        missing = [column for column in wanted if column not in columns]
+        if 2 * len(missing) < len(wanted) and (best is None or len(missing) < len(best[1])):
+            best = name, missing
+    if best is None:
+        return None
+    name, missing = best
+    named = ", ".join(map(repr, missing))
+    return f"[bill.{name}] would read it, but there is no column {named}; name the one that it has in the mapping"
 
 
 def read(sheet: Sheet, rows: list[Row], name: str, mapping: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from pipelines.log_files import shown
 from pipelines.settings import UserError
 
 PICO = 10**12
@@ -47,7 +48,7 @@ class Sheet:
         start, end = period
         self.cover(provider, period)
         self.charges.append({
-            "source_file": str(self.path), "row_number": number, "provider": provider,
+            "source_file": shown(self.path), "row_number": number, "provider": provider,
             "day": start if end - start == timedelta(days=1) else None, "period_start": start, "period_end": end,
             "model": model or None, "token_class": token_class, "quantity": quantity, "billed_pico": billed_pico,
             "description": description or model or None,

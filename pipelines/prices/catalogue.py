@@ -38,7 +38,7 @@ def catalogue_rates(refs: pl.DataFrame) -> pl.DataFrame:
     """PRICE_BOOK rows of each of `refs` (PRICE_REFS) as the installed genai-prices snapshot states them, for all time.
 
     No network, no clock. A model that the catalogue does not know, or knows without any price, has no rows: it is
-    unpriced, not free. `recorded_at` and `superseded_at` are null here, price_book.revise fills them in.
+    unpriced, not free. `recorded_at` and `superseded_at` are null here, `revise` fills them in.
     """
     from genai_prices import __version__  # costs 0.1 s, so only when prices are asked for
     from genai_prices.data_snapshot import get_snapshot
@@ -169,16 +169,19 @@ def _utc_second(at: time) -> int:
 
 
 def _not_in_catalogue(model, context: dict, ref: dict, at: datetime) -> str | None:
-    """A note where the call was a batch or of a special tier and genai-prices gives it the standard price."""
+    """A note where the call was a batch or of a special tier and genai-prices has no price for that."""
     tier = (ref["service_tier"] or "").lower() or None
-    asked = "batch" if ref["is_batch"] or tier == "batch" else tier
-    if asked in STANDARD_TIERS:
-        return None
-    for variant in model.price_variants or ():
-        is_met = all(context.get(key) == value for key, value in variant.when.items())
-        if is_met and (variant.constraint is None or variant.constraint.active(at)):
-            return None
-    return f"standard rate (no {asked} price)"
+    asked = {"batch": {"processing"}} if ref["is_batch"] or tier == "batch" else {}
+    asked |= {tier: {"service_tier", "speed"}} if tier not in (*STANDARD_TIERS, "batch") else {}
+    met = [variant.when.keys() for variant in model.price_variants or () if _is_met(variant, context, at)]
+    # a batch of a special tier has a price where one price is for both
+    is_told = any(all(keys & found for keys in asked.values()) for found in met)
+    return f"standard rate (no {' and '.join(asked)} price)" if asked and not is_told else None
+
+
+def _is_met(variant, context: dict, at: datetime) -> bool:
+    is_asked = all(context.get(key) == value for key, value in variant.when.items())
+    return is_asked and (variant.constraint is None or variant.constraint.active(at))
 
 
 def _rates(prices, status: str, note: str | None) -> dict[str, tuple] | None:
@@ -187,7 +190,8 @@ def _rates(prices, status: str, note: str | None) -> dict[str, tuple] | None:
     known = [price for by_context in tiers.values() for price in by_context.values()]
     if not known:
         return None
-    status = "free" if not any(known) else "context_unmatched" if note else status
+    # who is priced is the greater doubt: of another's price, or another model's, the tier bounds nothing
+    status = "free" if not any(known) else "context_unmatched" if note and status == "exact" else status
     return {
         name: tuple(
             (above, *_integer_rate(price, status, [note, _stand_in(prices, name)]))

@@ -10,16 +10,25 @@ from transforms.schemas import WEEK_SECONDS
 PER_MILLION, PER_UNIT = 6, 12  # decimals that an amount in USD may have so that a unit costs whole pico-USD
 DAY_SECONDS = 86_400
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+PRICES = ("usd_per_million", "usd_per_unit", "usd_per_second", "usd_per_minute", "usd_per_hour")
 NANO = 9
 MOST_USD = 10**12  # keeps every product of the allocation within 128 bits
 
 
 def number(column: str, text: str | None) -> Decimal:
     """A decimal as written, 0 or more."""
+    value = _decimal(column, text)
+    if value < 0:
+        fix = "a price is 0 (free) or more" if column in PRICES else "write 0 or more"
+        raise ValueError(f"{column} {text} is negative; {fix}")
+    return value
+
+
+def _decimal(column: str, text: str | None) -> Decimal:
+    if re.fullmatch(r"-?(\d+\.?\d*|\.\d+)e[+-]?\d+", text or "", re.ASCII | re.IGNORECASE):
+        raise ValueError(f"{column} {text} has an exponent, which is not read; write the number out, as 0.0000025")
     if not re.fullmatch(r"-?(\d+\.?\d*|\.\d+)", text or "", re.ASCII):
         raise ValueError(f"{column} {text or ''!r} is not a number; write it as 2.50, without currency or separators")
-    if Decimal(text) < 0:
-        raise ValueError(f"{column} {text} is negative; a price is 0 (free) or more")
     return Decimal(text)
 
 
@@ -53,7 +62,9 @@ def whole_pico(column: str, usd: Fraction) -> int:
 def multiplier_nano(text: str | None) -> int:
     if not text:
         raise ValueError("multiplier is empty; write 0.85 for 15 % off or 1.1 for 10 % more")
-    value = number("multiplier", text)
+    value = _decimal("multiplier", text)
+    if value < 0:
+        raise ValueError(f"multiplier {text} is negative; write 0.85 for 15 % off or 1.1 for 10 % more")
     if not 0 < value <= 1000:
         raise ValueError(f"multiplier {text} is not above 0 and at most 1000; write 0.85 for 15 % off")
     if _decimals(text) > NANO:

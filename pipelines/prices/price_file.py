@@ -99,12 +99,17 @@ def _csv_lines(path: Path | str, text: str) -> Iterator[tuple[int, Cells]]:
 
 
 def _check_columns(names: list[str]) -> None:
+    separator = next((mark for mark in ";\t" if len(names) == 1 and mark in names[0]), None)
+    if separator:
+        mark = "a tab" if separator == "\t" else repr(separator)
+        raise ValueError(f"columns are separated by {mark}; save the file as CSV with commas")
     missing = [name for name in PRICE_FILE_COLUMNS if name not in names]
     unknown = [name for name in names if name not in PRICE_FILE_COLUMNS + PRICE_FILE_OPTIONS]
     repeated = [name for name in names if names.count(name) > 1]
     if missing or unknown or repeated:
         facts = [(missing, "is missing"), (unknown, "is unknown"), (repeated, "is there twice")]
         name, fact = next((found[0], fact) for found, fact in facts if found)
+        fact += "" if names else ", as the file is empty"
         fix = f"the first line must name {', '.join(PRICE_FILE_COLUMNS)} and may name {', '.join(PRICE_FILE_OPTIONS)}"
         raise ValueError(f"column {name!r} {fact}; {fix}")
 

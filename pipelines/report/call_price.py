@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TextIO
 
@@ -17,13 +18,15 @@ REASONS = {
     "class_unpriced": "no price of a class that it used",
     "usage_unknown": "the log does not tell its tokens",
     "inconsistent_usage": "the parts that the log tells exceed the whole",
+    "time_unknown": "it is billed by the second, and the log tells no compute time",
 }
+TERMS = {"volume_tier": "a volume discount", "commitment": "a commitment's shortfall", "time": "a bill for time"}
 Row = dict[str, Any]
 
 
-def write(call: Row, lines: list[Row], stream: TextIO) -> None:
-    """`call` and `lines` of price_answers.Explained."""
-    for line in [*_told(call), "", *_arithmetic(call, lines), *_recorded(call)]:
+def write(call: Row, lines: list[Row], terms: list[Row], stream: TextIO) -> None:
+    """`call`, `lines` and `terms` of price_answers.Explained."""
+    for line in [*_told(call), "", *_arithmetic(call, lines), *_apart(call, terms), *_recorded(call)]:
         stream.write(harmless(line) + "\n")
 
 
@@ -79,7 +82,7 @@ def _arithmetic(call: Row, lines: list[Row]) -> Iterator[str]:
     if status == "not_billed":
         yield "not billed: " + ("a gateway's cache answered" if call["status"] == "cache_hit" else "it was refused")
         return
-    if status in ("unknown_model", "usage_unknown", "inconsistent_usage", "class_unpriced"):
+    if status in REASONS:
         yield f"unpriced: {REASONS[status]}"
     if status == "billed_by_time":
         yield "billed by time: its tokens cost nothing"
@@ -90,8 +93,6 @@ def _arithmetic(call: Row, lines: list[Row]) -> Iterator[str]:
         yield f"= {exact(call['cost_pico'])} USD, its cost_usd"
     for line in time:
         yield from _time(call, line)
-    if not time and status == "billed_by_time":
-        yield "the log tells no time, so its cost is not known; compute_seconds in the log would tell it"
     yield from _what_to_do(call, tokens)
     yield from (f"THIS DOES NOT HOLD: {fault}; please report it" for fault in faults(call, lines))
 
@@ -130,6 +131,8 @@ def _what_to_do(call: Row, lines: list[Row]) -> Iterator[str]:
         failed = "; no answer came, so perhaps nothing was billed" if call["status"] == "error" else ""
         fix = "where the log has them, map them (tokenspread inspect FILE)"
         yield f"    {' and '.join(missing)} not told{failed}: {fix}"
+    elif status == "time_unknown":
+        yield "    compute_seconds in the log would tell it"
     elif status == "inconsistent_usage":
         yield f"    input left beside its cached parts: {count(call['uncached_input_tokens'])}"
         yield "    mend the log, or its mapping (input_includes_cache); see the table guard_findings"
@@ -143,6 +146,24 @@ def _what_to_do(call: Row, lines: list[Row]) -> Iterator[str]:
             yield "or, where it is another name of a known model, say so in tokenspread.toml:"
             yield "    [aliases]"
             yield f"    {alias_line(call['provider'], model)}"
+
+
+def _apart(call: Row, terms: list[Row]) -> Iterator[str]:
+    """What the contract makes of the call beside its own cost: told of its group, which is what bears it."""
+    if call["price_status"] == "billed_by_time" and call["time_cost_pico"] is None:
+        told = "its share of the bill is in allocated_costs"
+        has_bill = any(term["kind"] == "time" and term["period_start"] for term in terms)
+        yield told if has_bill else "the price file has no bill for its time, so what that costs is not known"
+    for term in terms:
+        name = f"{TERMS[term['kind']]} (contract_terms, term {term['term_id']})"
+        if term["period_start"] is None:
+            yield f"apart: {name} does not reach it, as the log tells no day of the call"
+            continue
+        last_day = term["period_end"] - timedelta(days=1)
+        name += f" of {term['period_start']} to {last_day}" + (f", {term['note']}" if term["note"] else "")
+        group = f"the {term['call_count']:,} calls" if term["call_count"] > 1 else "the one call"
+        amount = term["allocated_pico"] and f"{exact(term['allocated_pico'])} USD"
+        yield f"apart: {name}: {amount or 'nothing'} for {group} of its group and day (allocated_costs)"
 
 
 def price_lines(call: Row, token_classes: list[str]) -> list[str]:
@@ -167,7 +188,7 @@ def price_lines(call: Row, token_classes: list[str]) -> list[str]:
 def alias_line(provider: str | None, model: str) -> str:
     """A line of [aliases], with the name of the known model to be put in."""
     name = f"{provider}/{model}" if provider else model
-    return f"{_quoted(name)} = {_quoted((provider or 'PROVIDER') + '/MODEL')}"
+    return f'{_quoted(name)} = "PROVIDER/MODEL"'
 
 
 def _quoted(text: str) -> str:

@@ -84,6 +84,19 @@ group by all
 having sum(call_count) = 0
 order by line_number
 """
+# Commitments of months that the log does not span.
+UNRECKONED_TERMS = """
+select kind, line_number, period_start, logged_day_count, (period_end - period_start)::bigint as day_count
+from contract_terms
+where scenario_order = 0 and kind = 'commitment' and period_start is not null and adjustment_pico is null
+order by line_number, period_start
+"""
+UNWEIGHTED_CALLS = """
+select line_number, allocate_by, unweighted_call_count
+from contract_terms
+where kind = 'time' and period_start is not null and unweighted_call_count > 0
+order by line_number
+"""
 ROUNDED = """
 select count(*)
 from price_book
@@ -157,6 +170,8 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "rounded_rate_count": query(ROUNDED).item(),
         "costs_apart": query(COSTS_APART).to_dicts(),
         "idle_terms": query(IDLE_TERMS).to_dicts(),
+        "unreckoned_terms": query(UNRECKONED_TERMS).to_dicts(),
+        "unweighted_calls": query(UNWEIGHTED_CALLS).to_dicts(),
         "uncounted_revenue": query(UNCOUNTED_REVENUE).to_dicts(),
         "revenue_period": _one(query(REVENUE_PERIOD)),
         "possible_duplicates": _one(query(DUPLICATES)),

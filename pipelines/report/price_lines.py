@@ -25,6 +25,7 @@ WHY_UNPRICED = {
     "unknown_model": "no price for this model",
     "class_unpriced": "no price for a token class",
     "usage_unknown": "the log tells no token counts",
+    "time_unknown": "billed by the second, and the log tells no compute time",
     "inconsistent_usage": "cached tokens exceed the input",
 }
 PRICE_COLUMNS = ("provider", "model", "token_class", "usd_per_million", "valid_from")
@@ -37,7 +38,7 @@ def price_lines(figures: dict[str, Any]) -> list[str]:
     uncertain += _free(figures["price_certainty"])
     if rounded := figures["rounded_rate_count"]:
         uncertain.append(f"prices      {counted(rounded, 'rate')} rounded to 1e-12 USD (table price_book, note)")
-    told = [*_costs_apart(figures["costs_apart"]), *_idle_terms(figures["idle_terms"])]
+    told = [*_costs_apart(figures), *_idle_terms(figures)]
     return [*uncertain, *_revision(figures), *_unmatched(figures["unmatched_rates"]), *told]
 
 
@@ -49,23 +50,43 @@ def _free(models: list[dict[str, Any]]) -> list[str]:
     return [f"free        {calls}, said to cost nothing: {names}{more}"] if models else []
 
 
-def _costs_apart(kinds: list[dict[str, Any]]) -> list[str]:
-    """Time and contract terms: in the margins, and in no cost of tokens."""
-    if not kinds:
-        return []
+def _costs_apart(figures: dict[str, Any]) -> list[str]:
+    """Time and contract terms: in the margins, and in no cost of tokens; then which calls bear nothing of a bill."""
+    kinds, unweighted = figures["costs_apart"], figures["unweighted_calls"]
     told = ", ".join(
         f"{money(row['cost_usd'])} USD {APART[row['kind']]}{'' if row['is_allocated'] else ' that no call bears'}"
         for row in kinds
     )
-    return [f"apart       {told}: beside the cost of tokens, in the margins (table costs_apart)"]
-
-
-def _idle_terms(terms: list[dict[str, Any]]) -> list[str]:
-    lines = []
-    for row in terms[:MOST_NAMES]:
-        place = f"the {row['kind']} of line {row['line_number']} of the price file"
-        lines.append(f"prices      {place} matches no call: {model_name(row)}")
+    lines = [f"apart       {told}: beside the cost of tokens, in the margins (table costs_apart)"] if kinds else []
+    for row in unweighted[:MOST_NAMES]:
+        calls, is_one = counted(row["unweighted_call_count"], "call"), row["unweighted_call_count"] == 1
+        why = ("tells no time" if is_one else "tell no time") + f" and {'bears' if is_one else 'bear'} nothing"
+        if row["allocate_by"] == "tokens":
+            why = f"{'does' if is_one else 'do'} not tell all tokens: none but those told bear a part"
+        lines.append(f"apart       {calls} {why} of the bill of line {row['line_number']}")
+    if more := len(unweighted[MOST_NAMES:]):
+        lines.append(f"apart       calls bear nothing of {counted(more, 'more bill')} (table contract_terms)")
     return lines
+
+
+def _idle_terms(figures: dict[str, Any]) -> list[str]:
+    """Terms that are about no call, and commitments of months that the log does not span."""
+    idle, unreckoned = figures["idle_terms"], figures["unreckoned_terms"]
+    lines = []
+    for row in idle[:MOST_NAMES]:
+        name = model_name(row) if row["provider"] else harmless(row["model"])
+        lines.append(f"prices      {_place(row)} of the price file matches no call: {name}")
+    for row in unreckoned[:MOST_NAMES]:
+        days = f"the log has {count(row['logged_day_count'])} of its {row['day_count']} days"
+        lines.append(f"prices      {_place(row)} is not reckoned for {row['period_start']:%Y-%m}: {days}")
+    for hidden, what in ((idle, "match no call"), (unreckoned, "are not reckoned")):
+        if more := len(hidden[MOST_NAMES:]):
+            lines.append(f"prices      and {count(more)} more that {what} (table contract_terms)")
+    return lines
+
+
+def _place(term: dict[str, Any]) -> str:
+    return f"the {term['kind']} of line {term['line_number']}"
 
 
 def _uncertain(status: str, models: list[dict[str, Any]]) -> list[str]:
@@ -86,12 +107,13 @@ def _revision(figures: dict[str, Any]) -> list[str]:
     """The difference that other beliefs about prices make to the same calls; it is in no scenario."""
     models, as_of = figures["price_book_revision"], figures["about"]["prices_as_of"]
     lines = [f"prices      as believed on {as_of:%Y-%m-%d %H:%M} (UTC)"] if as_of else []
-    # without a date asked for, a model that is new in the log would count as a revision
-    shown = [row for row in models if as_of or row["change"] == "repriced"]
+    since = "until today" if as_of else "since the last build"
+    if figures["about"]["are_terms_revised"]:
+        lines.append(f"revised     tiers, commitments or bills {since}: what stands apart by them is in no revision")
+    shown = models
     if not shown:
         return lines
     total = money(sum(row["revision_usd"] for row in shown))
-    since = "until today" if as_of else "since the last build"
     names = ", ".join(f"{model_name(row)} {money(row['revision_usd'])}" for row in shown[:MOST_NAMES])
     more = f" and {counted(len(shown) - MOST_NAMES, 'more')}" if len(shown) > MOST_NAMES else ""
     return [*lines, f"revised     price book revision {since}: {total} USD ({names}{more}; table price_book_revision)"]

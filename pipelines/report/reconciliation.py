@@ -19,6 +19,11 @@ PLAIN_WIDTH = 100
 MOST_ROWS = 40
 MOST_NAMED = 8  # of one cause
 DIMENSIONS = ("day", "model", "token_class")
+MOST_FILES = 3  # of one overlap
+APART = {
+    "compute": "compute time", "time": "bills for time", "volume_tier": "volume discounts",
+    "commitment": "shortfalls of commitments",
+}  # fmt: skip
 ALL = {"day": "whole period", "model": "all models", "token_class": "all classes"}
 COLUMNS = ("computed", "billed", "gap", "explained", "residual")
 
@@ -39,7 +44,9 @@ def write(found: Reconciled, by: str, as_json: bool, stream: TextIO) -> None:
         stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
     width = None if stream.isatty() else PLAIN_WIDTH
     console = Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
-    for line in [*_files(found), *_totals(found), *_not_compared(found)]:
+    for line in _overlaps(found.overlaps):
+        console.print(Text(line, style="bold red"), soft_wrap=True)
+    for line in [*_files(found), *_totals(found), *_apart(found.apart), *_not_compared(found)]:
         console.print(Text(line), soft_wrap=True)
     console.print()
     if found.explained.height:
@@ -53,7 +60,9 @@ def write(found: Reconciled, by: str, as_json: bool, stream: TextIO) -> None:
 def figures(found: Reconciled) -> dict[str, Any]:
     """Everything, money in exact USD: what the JSON holds."""
     return {
+        "overlaps": _rows(found.overlaps),
         "totals": _in_usd(found.totals),
+        "apart": _rows(found.apart),
         "tolerance_share": found.tolerance_share,
         "is_within_tolerance": found.is_within,
         "explained": _rows(found.explained),
@@ -73,6 +82,21 @@ def figures(found: Reconciled) -> dict[str, Any]:
             for file in found.files
         ],
     }  # fmt: skip
+
+
+def _overlaps(overlaps: pl.DataFrame) -> list[str]:
+    lines = []
+    for row in overlaps.head(MOST_NAMED).iter_rows(named=True):
+        others, which = row["other_files"], "second" if len(row["other_files"]) == 1 else "last"
+        more = [f"{len(others) - MOST_FILES:,} more"] if len(others) > MOST_FILES else []
+        files = ", ".join([*map(harmless, others[:MOST_FILES]), *more, harmless(row["source_file"])])
+        days = counted(row["day_count"], "day")
+        fact = f"{harmless(row['provider'])} is billed for {days} in {len(others) + 1:,} files ({files})"
+        told = f"{money(_usd(row['billed_pico']))} USD in the {which}"
+        lines.append(f"overlap     {fact}, {told}: where they tell of the same charges, name one")
+    if (more := overlaps.height - MOST_NAMED) > 0:
+        lines.append(f"overlap     {counted(more, 'more file')} overlap; all of them with --json")
+    return lines
 
 
 def _files(found: Reconciled) -> list[str]:
@@ -101,7 +125,20 @@ def _totals(found: Reconciled) -> list[str]:
     lines[4] += f" ({share(found.totals['residual_share'], signed=True)})"
     if found.is_within is not None:
         where = "within" if found.is_within else "above"
-        lines.append(f"tolerance   the gap is {where} {100 * found.tolerance_share:g}%")
+        deviation, line = found.totals["deviation_pico"], f"the gap is {where} {100 * found.tolerance_share:g}%"
+        if deviation != abs(found.totals["gap_pico"]):
+            line += f": {money(_usd(deviation))} USD, no cause or provider making up for another"
+        lines.append(f"tolerance   {line}")
+    return lines
+
+
+def _apart(apart: pl.DataFrame) -> list[str]:
+    lines = []
+    sums = apart.group_by("kind", pl.col("provider").is_null().alias("is_of_none"), maintain_order=True)
+    for (kind, is_of_none), some in sums:
+        told = f"{money(_usd(some['cost_pico'].sum()))} USD of {APART[kind]}"
+        where = "that no call bears" if is_of_none else "in these days and providers"
+        lines.append(f"apart       {told} {where} are not in the computed cost (table costs_apart)")
     return lines
 
 

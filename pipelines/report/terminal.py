@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.report.figures import Query, report_figures
+from pipelines.report.figures import DIMENSIONS, Query, report_figures
 from pipelines.report.header import header
 from pipelines.report.text import count, counted, harmless, mean, money, share
 
@@ -22,13 +22,17 @@ MOST_SCENARIOS = 4  # side by side in one table
 LEAST_NAME_WIDTH = 12
 
 
-def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
-    """The report on `stream`: JSON, tables on a terminal, plain text elsewhere. UserError for an unknown `by`."""
+def write(query: Query, by: str | None, as_json: bool, stream: TextIO) -> None:
+    """The report on `stream`: JSON, tables on a terminal, plain text elsewhere; without `by` its head alone. UserError
+    for an unknown `by`."""
     if as_json:
         stream.write(report_json(query, by) + "\n")
         return
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
+    if by is None:
+        stream.writelines(line + "\n" for line in header(report_figures(query, DIMENSIONS[0])))
+        return
     width = None if stream.isatty() else PLAIN_WIDTH
     print_report(Console(file=stream, width=width, markup=False, highlight=False, emoji=False), query, by)
 

@@ -27,5 +27,7 @@ where
     -- No row is allocated where nothing is.
     contract_terms.adjustment_pico
         <> contract_terms.unallocated_pico + coalesce(allocated.allocated_pico, 0)
+    -- What is not reckoned is not allocated.
+    or (contract_terms.adjustment_pico is null and allocated.allocated_pico is not null)
     or (contract_terms.adjustment_pico >= 0 and allocated.least_pico < 0)
     or (contract_terms.adjustment_pico <= 0 and allocated.most_pico > 0)

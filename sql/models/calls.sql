@@ -18,7 +18,9 @@
 -- response_id | the provider's id of the response; null: the log gives none
 -- input_tokens | all input tokens, cached ones included; null: unknown
 -- uncached_input_tokens | input neither read from nor written to a cache; negative: the told parts exceed the input
--- uncached_audio_tokens | audio input not read from a cache; null: not told
+-- uncached_audio_tokens | audio input not read from a cache, at most what input was not cached; null: not told
+-- uncached_image_tokens | the same of images
+-- uncached_video_tokens | the same of video
 -- cache_read_tokens | input read from a cache; null: the log does not tell of any
 -- cache_write_5m_tokens | input written to a cache for five minutes; null: the log does not tell of any
 -- cache_write_1h_tokens | input written to a cache for one hour; null: the log does not tell of any
@@ -39,11 +41,12 @@
 -- latency_seconds | duration of the call as logged
 -- cost_usd | cost of tokens and fees at the rates of its day; null: unpriced, see price_status
 -- cost_pico | cost_usd in integer pico-USD, for exact arithmetic
--- price_status | exact, prefix_match, fallback_provider, context_unmatched (no price for its tier or batch: the standard one), free, not_billed, billed_by_time; without a cost: usage_unknown, inconsistent_usage (parts exceed the whole), unknown_model (no rate holds for it then), class_unpriced
+-- price_status | exact, prefix_match, fallback_provider, context_unmatched (no price for its tier or batch: the standard one), free, not_billed, billed_by_time; without a cost: usage_unknown, time_unknown (billed by the second, and the log tells none), inconsistent_usage (parts exceed the whole), unknown_model (no rate holds for it then), class_unpriced
 -- time_cost_usd | cost of its compute time, apart from cost_usd; null: no rate for time, or no time told
 -- time_cost_pico | time_cost_usd in integer pico-USD
 -- unpriced_classes | used token classes without a rate, comma-separated; null: none, or usage unknown
 -- card_id | rate card that holds for the call; null: none, usage unknown, or not billed
+-- matched_card_id | rate card of its model, time and context, whether or not it prices the call; null: none
 -- recorded_cost_usd | cost as the log has it, beside ours and never added to it; null: none recorded
 -- guard | what does not add up in its counts, see guard_findings; null: nothing found
 -- content_id | log file that the call is from, see files
@@ -54,10 +57,16 @@ with counted as (
     select
         *,
         uncached_input(ledger) as uncached_input_tokens,
+        -- How much of the audio, images and video was cached is mostly not told: no more of them can be uncached than there
+        -- is uncached input. What was cached costs what cached input costs.
+        if(uncached_input_tokens < input_tokens, greatest(uncached_input_tokens, 0), null)::bigint as most_uncached,
         case
-            -- cached audio that is not told of counts as none
-            when input_audio_tokens is not null then greatest(input_audio_tokens - coalesce(cache_read_audio_tokens, 0), 0)
+            when input_audio_tokens is null then null
+            when cache_read_audio_tokens is not null then greatest(input_audio_tokens - cache_read_audio_tokens, 0)
+            else least(input_audio_tokens, most_uncached)
         end as uncached_audio_tokens,
+        if(input_image_tokens is not null, least(input_image_tokens, most_uncached), null) as uncached_image_tokens,
+        if(input_video_tokens is not null, least(input_video_tokens, most_uncached), null) as uncached_video_tokens,
         1 as call_count,
         -- What served the call is what it costs; where that is not told, what was asked for.
         coalesce(model, model_requested) as priced_model,
@@ -87,11 +96,8 @@ carded as (
         counted.*,
         rate_cards.* exclude (provider, priced_model, service_tier, region, is_batch),
         cost_of(counted, rate_cards) as card_cost_pico,
-        counted.uncached_input_tokens < 0 or coalesce(parts_exceed(counted, rate_cards), false) as is_inconsistent,
-        -- Nothing for calls that are billed by tokens.
-        divide_half_even(
-            counted.compute_microseconds::hugeint * rate_cards.compute_second_rate, 1000000
-        ) as card_time_cost_pico,
+        time_cost_of(counted, rate_cards) as time_cost_pico,
+        judged(counted, rate_cards, rate_cards.card_price_status, card_cost_pico) as price_status,
     from counted
     left join rate_cards
         on counted.provider is not distinct from rate_cards.provider
@@ -107,30 +113,11 @@ carded as (
         and counted.lookup_tokens <= rate_cards.context_limit
 ),
 
-judged as (
-    select
-        *,
-        case
-            when status in ('cache_hit', 'refused') then 'not_billed'
-            when card_price_status = 'billed_by_time' then 'billed_by_time'
-            when input_tokens is null or output_tokens is null then 'usage_unknown'
-            when is_inconsistent then 'inconsistent_usage'
-            when card_price_status is null then 'unknown_model'
-            when card_cost_pico is null then 'class_unpriced'
-            else card_price_status
-        end as price_status,
-    from carded
-),
-
 priced as (
     select
         *,
-        case
-            when price_status in ('not_billed', 'billed_by_time') then 0::hugeint
-            when price_status not in ('usage_unknown', 'inconsistent_usage', 'unknown_model') then card_cost_pico
-        end as cost_pico,
-        case when price_status <> 'not_billed' then card_time_cost_pico end as time_cost_pico,
-    from judged
+        judged_cost(price_status, card_cost_pico) as cost_pico,
+    from carded
 )
 
 select
@@ -154,6 +141,8 @@ select
     priced.input_tokens,
     priced.uncached_input_tokens,
     priced.uncached_audio_tokens,
+    priced.uncached_image_tokens,
+    priced.uncached_video_tokens,
     priced.cache_read_tokens,
     priced.cache_write_5m_tokens,
     priced.cache_write_1h_tokens,
@@ -193,9 +182,10 @@ select
         ), '')
     end as unpriced_classes,
     case
-        when priced.price_status not in ('not_billed', 'billed_by_time', 'usage_unknown', 'inconsistent_usage')
+        when priced.price_status not in ('not_billed', 'billed_by_time', 'usage_unknown', 'time_unknown', 'inconsistent_usage')
             then priced.card_id
     end as card_id,
+    priced.card_id as matched_card_id,
     usd_from_pico(priced.recorded_cost_pico) as recorded_cost_usd,
     priced.guard,
     priced.content_id,

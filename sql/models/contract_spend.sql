@@ -1,5 +1,5 @@
 -- one row per scenario, contract term, period and group of calls that are alike in all of day to customer_id
--- scenario | actual, or the change of prices by its name
+-- scenario | actual, or the change of prices by its name; a bill for time is in actual alone, since no scenario moves it
 -- scenario_order | order of the scenarios; 0: actual
 -- term_id | term of the price file, see contract_terms
 -- kind | volume_tier, commitment or time
@@ -63,25 +63,34 @@ periods as (
     from terms
 ),
 
+-- What calls are of, by the names in the log and by those that aliases give them.
 served as (
     select distinct
-        provider,
-        priced_model,
-    from usage_cube
+        cells.provider,
+        cells.priced_model,
+        names.as_provider,
+        names.as_model,
+    from usage_cube as cells
+    left join source.price_names as names
+        on cells.provider is not distinct from names.provider
+        and cells.priced_model is not distinct from names.model
+    where exists (from source.contract_terms)
 ),
 
 matches as (
     select
         terms.term_id,
+        terms.kind,
         periods.period_start,
+        periods.period_end,
         served.provider,
         served.priced_model,
     from terms
     inner join periods
         on terms.term_id = periods.term_id
     inner join served
-        on (terms.provider is null or lower(terms.provider) = lower(served.provider))
-        and is_spoken_of(served.priced_model, terms.model)
+        on is_about(terms, served.provider, served.priced_model)
+        or is_about(terms, served.as_provider, served.as_model)
     -- What is bought is in one volume schedule: the most specific one that holds in the month, as with prices.
     qualify
         terms.kind <> 'volume_tier'
@@ -89,6 +98,51 @@ matches as (
             partition by terms.kind, served.provider, served.priced_model, periods.period_start
             order by contains(terms.model, '*'), length(terms.model) desc, terms.provider is null, terms.term_id
         ) = 1
+),
+
+matched_models as (
+    select
+        provider,
+        priced_model,
+        bool_or(kind <> 'time') as is_in_scenarios,
+    from matches
+    group by provider, priced_model
+),
+
+cells as (
+    select
+        usage_cube.*,
+        matched_models.is_in_scenarios,
+        usage_cube.price_status <> 'not_billed' as is_billed,
+    from usage_cube
+    inner join matched_models
+        on usage_cube.provider is not distinct from matched_models.provider
+        and usage_cube.priced_model is not distinct from matched_models.priced_model
+),
+
+-- What no scenario moves, once.
+groups as (
+    select
+        day,
+        provider,
+        model,
+        priced_model,
+        feature,
+        user_id,
+        customer_id,
+        row_number() over (
+            order by
+                day nulls first, provider nulls first, model nulls first, priced_model nulls first,
+                feature nulls first, user_id nulls first, customer_id nulls first
+        ) as group_number,
+        sum(call_count)::bigint as call_count,
+        sum(untimed_call_count) filter (where is_billed)::bigint as untimed_call_count,
+        sum(unknown_usage_call_count) filter (where is_billed)::bigint as unknown_usage_call_count,
+        sum(input_tokens) filter (where is_billed) as input_tokens,
+        sum(output_tokens) filter (where is_billed) as output_tokens,
+        sum(busy_microseconds) filter (where is_billed) as busy_microseconds,
+    from cells
+    group by day, provider, model, priced_model, feature, user_id, customer_id
 ),
 
 rates as (
@@ -100,76 +154,59 @@ rates as (
     from source.scenarios
 ),
 
-cells as (
+cell_costs as (
     select
-        usage_cube.* exclude (price_status),
-        rates.scenario,
+        groups.group_number,
         rates.scenario_order,
-        usage_cube.price_status <> 'not_billed' as is_billed,
-        case
-            when is_priced(usage_cube.price_status) and usage_cube.card_id is not null then cost_of(usage_cube, rates)
-            when is_priced(usage_cube.price_status) then 0::hugeint
-        end as token_cost_atto,
+        cells.call_count,
+        judged_cost(cells.price_status, cost_of(cells, rates)) as token_cost_atto,
         -- Scenarios change the prices of tokens: time costs what it costs.
-        usage_cube.time_cost_pico * 1000000 as time_cost_atto,
-    from usage_cube
+        cells.time_cost_pico * 1000000 as time_cost_atto,
+    from cells
+    inner join groups
+        on cells.day is not distinct from groups.day
+        and cells.provider is not distinct from groups.provider
+        and cells.model is not distinct from groups.model
+        and cells.priced_model is not distinct from groups.priced_model
+        and cells.feature is not distinct from groups.feature
+        and cells.user_id is not distinct from groups.user_id
+        and cells.customer_id is not distinct from groups.customer_id
     inner join rates
-        on usage_cube.card_id is not distinct from rates.card_id
-    where exists (from source.contract_terms)
+        on cells.card_id is not distinct from rates.card_id
+        and (cells.is_in_scenarios or rates.scenario_order = 0)
 ),
 
-groups as (
+spends as (
     select
-        scenario,
+        group_number,
         scenario_order,
-        day,
-        provider,
-        model,
-        priced_model,
-        feature,
-        user_id,
-        customer_id,
-        sum(call_count)::bigint as call_count,
         sum(call_count) filter (where token_cost_atto is null and time_cost_atto is null)::bigint as unpriced_call_count,
-        sum(call_count) filter (where is_billed and busy_microseconds is null)::bigint as idle_call_count,
-        sum(unknown_usage_call_count) filter (where is_billed)::bigint as unknown_usage_call_count,
-        sum(input_tokens) filter (where is_billed) as input_tokens,
-        sum(output_tokens) filter (where is_billed) as output_tokens,
-        sum(busy_microseconds) filter (where is_billed) as busy_microseconds,
         -- One of the two may be unknown: what is known is spent.
         sum(coalesce(token_cost_atto, 0) + coalesce(time_cost_atto, 0))
             filter (where token_cost_atto is not null or time_cost_atto is not null) as spend_atto,
-    from cells
-    group by all
-),
-
-numbered_groups as (
-    select
-        *,
-        dense_rank() over (
-            order by
-                day nulls first, provider nulls first, model nulls first, priced_model nulls first,
-                feature nulls first, user_id nulls first, customer_id nulls first
-        ) as group_number,
-    from groups
+    from cell_costs
+    group by group_number, scenario_order
 ),
 
 matched_groups as (
     select
         matches.term_id,
         matches.period_start,
-        numbered_groups.*,
+        spends.scenario_order,
+        spends.unpriced_call_count,
+        spends.spend_atto,
+        groups.*,
     from matches
-    inner join periods
-        on matches.term_id = periods.term_id
-        and matches.period_start is not distinct from periods.period_start
-    inner join numbered_groups
-        on matches.provider is not distinct from numbered_groups.provider
-        and matches.priced_model is not distinct from numbered_groups.priced_model
+    inner join groups
+        on matches.provider is not distinct from groups.provider
+        and matches.priced_model is not distinct from groups.priced_model
         and coalesce(
-            numbered_groups.day >= periods.period_start and numbered_groups.day < periods.period_end,
-            numbered_groups.day is null and periods.period_start is null
+            groups.day >= matches.period_start and groups.day < matches.period_end,
+            groups.day is null and matches.period_start is null
         )
+    inner join spends
+        on groups.group_number = spends.group_number
+        and (matches.kind <> 'time' or spends.scenario_order = 0)
 )
 
 select
@@ -192,7 +229,7 @@ select
     coalesce(matched_groups.unpriced_call_count, 0) as unpriced_call_count,
     coalesce(case
         when terms.kind <> 'time' then matched_groups.unpriced_call_count
-        when terms.allocate_by = 'busy' then matched_groups.idle_call_count
+        when terms.allocate_by = 'busy' then matched_groups.untimed_call_count
         else matched_groups.unknown_usage_call_count
     end, 0) as unweighted_call_count,
     -- A sum of what is told: a call that tells one of the two counts with it.
@@ -211,7 +248,9 @@ select
 from periods
 inner join terms
     on periods.term_id = terms.term_id
-cross join source.scenarios as scenarios
+inner join source.scenarios as scenarios
+    on terms.kind <> 'time'
+    or scenarios.scenario_order = 0
 left join matched_groups
     on periods.term_id = matched_groups.term_id
     and periods.period_start is not distinct from matched_groups.period_start

@@ -1,10 +1,11 @@
 -- one row per scenario, contract term and period: what the price file agrees beside prices per unit, and what it comes to
--- scenario | actual, or the change of prices by its name
+-- scenario | actual, or the change of prices by its name; a bill for time is in actual alone, since no scenario moves it
 -- scenario_order | order of the scenarios; 0: actual
 -- term_id | term of the price file, from 1; the tiers of one provider and model are one term
 -- kind | volume_tier (graduated monthly tiers), commitment (due each month, used or not) or time (a bill for time)
 -- provider | whose calls it is about; null: any
 -- model | which models, `*` is any text
+-- allocate_by | what a bill for time is allocated by: busy (time) or tokens; null: not a bill for time
 -- note | as the price file has it, of the term's first line
 -- source_url | link to the agreement, as the price file has it, of the term's first line
 -- line_number | first line of the price file that states it
@@ -14,10 +15,10 @@
 -- call_count | calls that the term is about, in the period
 -- unpriced_call_count | of these, without any cost; missing in spend_usd
 -- unweighted_call_count | of these, without what the term is allocated by (cost, busy time or tokens): nothing is allocated to them
--- spend_usd | cost of these calls at the scenario's rates, compute time included; null: none is priced
+-- spend_usd | cost of these calls at the scenario's rates, compute time included; null: none is priced, or no call and no day of the period is logged
 -- volume_discount_usd | what the volume tiers change in it (a discount is negative); null: not a commitment
 -- agreed_usd | committed for the month, or billed for the period; null: a volume_tier
--- adjustment_usd | what the term adds to cost: a volume discount (negative), a commitment's shortfall, the bill; null: no period
+-- adjustment_usd | what the term adds to cost: a volume discount (negative), a commitment's shortfall, the bill; null: no period, or a commitment's month that the log does not span
 -- adjustment_pico | adjustment_usd in integer pico-USD, for exact arithmetic
 -- unallocated_usd | of this, what no call can bear: none in the period tells what it is allocated by
 -- unallocated_pico | unallocated_usd in integer pico-USD
@@ -27,11 +28,26 @@ with logged_days as (
     where day is not null
 ),
 
+-- A day without a call is a day without spend only from the log's first day to its last.
+periods as (
+    select
+        periods.period_start,
+        periods.period_end,
+        count(logged_days.day) as logged_day_count,
+        coalesce(periods.period_start >= span.first_day and periods.period_end - 1 <= span.last_day, false) as is_spanned,
+    from (select distinct period_start, period_end from contract_spend where period_start is not null) as periods
+    cross join (select min(day) as first_day, max(day) as last_day from logged_days) as span
+    left join logged_days
+        on logged_days.day >= periods.period_start and logged_days.day < periods.period_end
+    group by all
+),
+
 terms as (
     select
         term_id,
         min(provider) as provider,
         min(model) as model,
+        min(allocate_by) as allocate_by,
         arg_min(note, line_number) as note,
         arg_min(source_url, line_number) as source_url,
         min(line_number) as line_number,
@@ -113,25 +129,42 @@ discounts as (
     from changes
 ),
 
-discounted_groups as (
+numbered_discounts as (
+    select
+        discounts.*,
+        totals.weight,
+        row_number() over () as whole_number,
+    from discounts
+    inner join totals
+        on discounts.scenario_order = totals.scenario_order
+        and discounts.term_id = totals.term_id
+        and discounts.period_start = totals.period_start
+    -- Only a commitment asks what part of a discount is of its calls.
+    where exists (from source.contract_terms where kind = 'commitment')
+),
+
+discount_shares as (
     select
         contract_spend.scenario_order,
         contract_spend.group_number,
-        largest_remainder(
-            discounts.discount_pico, contract_spend.weight, totals.weight,
-            (contract_spend.scenario_order, contract_spend.term_id, contract_spend.period_start),
-            contract_spend.group_number
-        ) as discount_pico,
+        discounts.whole_number,
+        discounts.discount_pico,
+        share_quotient(abs(discounts.discount_pico), contract_spend.weight, discounts.weight) as quotient,
+        share_remainder(abs(discounts.discount_pico), contract_spend.weight, discounts.weight) as remainder,
     from contract_spend
-    inner join totals
-        on contract_spend.scenario_order = totals.scenario_order
-        and contract_spend.term_id = totals.term_id
-        and contract_spend.period_start = totals.period_start
-    inner join discounts
+    inner join numbered_discounts as discounts
         on contract_spend.scenario_order = discounts.scenario_order
         and contract_spend.term_id = discounts.term_id
         and contract_spend.period_start = discounts.period_start
     where contract_spend.weight > 0
+),
+
+discounted_groups as (
+    select
+        scenario_order,
+        group_number,
+        largest_remainder(discount_pico, quotient, remainder, whole_number, group_number) as discount_pico,
+    from discount_shares
 ),
 
 commitments as (
@@ -152,12 +185,18 @@ commitments as (
 adjusted as (
     select
         totals.*,
+        periods.logged_day_count,
+        case
+            when totals.call_count = 0 and (periods.is_spanned or periods.logged_day_count > 0) then 0::hugeint
+            else totals.spend_atto
+        end as told_spend_atto,
         terms.* exclude (term_id, agreed_pico),
         case when totals.period_start is not null then terms.agreed_pico end as agreed_pico,
         commitments.discount_pico as volume_discount_pico,
         case
             when totals.period_start is null then null
             when totals.kind = 'time' then terms.agreed_pico
+            when totals.kind = 'commitment' and not periods.is_spanned then null
             -- What is not priced is not known to be spent: unpriced_call_count tells of it.
             when totals.kind = 'commitment' then greatest(0::hugeint, divide_half_even(
                 (terms.agreed_pico - commitments.discount_pico) * 1000000 - coalesce(totals.spend_atto, 0), 1000000
@@ -168,6 +207,9 @@ adjusted as (
     from totals
     inner join terms
         on totals.term_id = terms.term_id
+    left join periods
+        on totals.period_start = periods.period_start
+        and totals.period_end = periods.period_end
     left join discounts
         on totals.scenario_order = discounts.scenario_order
         and totals.term_id = discounts.term_id
@@ -181,15 +223,10 @@ adjusted as (
 borne as (
     select
         *,
-        case when weight > 0 and period_start is not null then 0::hugeint else adjustment_pico end as unallocated_pico,
         case
-            when period_start is not null
-                then (
-                    select count(*)
-                    from logged_days
-                    where logged_days.day >= adjusted.period_start and logged_days.day < adjusted.period_end
-                )
-        end as logged_day_count,
+            when weight > 0 and adjustment_pico is not null then 0::hugeint
+            else adjustment_pico
+        end as unallocated_pico,
     from adjusted
 )
 
@@ -200,6 +237,7 @@ select
     kind,
     provider,
     model,
+    allocate_by,
     note,
     source_url,
     line_number,
@@ -209,7 +247,7 @@ select
     call_count,
     unpriced_call_count,
     unweighted_call_count,
-    usd_from_atto(spend_atto) as spend_usd,
+    usd_from_atto(told_spend_atto) as spend_usd,
     usd_from_pico(volume_discount_pico) as volume_discount_usd,
     usd_from_pico(agreed_pico) as agreed_usd,
     usd_from_pico(adjustment_pico) as adjustment_usd,

@@ -1,4 +1,4 @@
--- one row per day, provider, model, service tier, region, batch and token class: what was used, and what it cost
+-- one row per day, provider, model, service tier, region, batch and token class: what was used, and what it cost; without calls whose parts exceed the whole
 -- day | UTC date; null: the log does not say
 -- provider | who served the calls
 -- model | model as served; null: not told
@@ -25,7 +25,8 @@ with cells as (
     from usage_cube as cells
     left join source.rate_cards as rate_cards
         on cells.card_id = rate_cards.card_id
-    where cells.price_status not in ('not_billed', 'billed_by_time')
+    -- Of a call whose parts exceed the whole no class is known.
+    where cells.price_status not in ('not_billed', 'billed_by_time', 'time_unknown', 'inconsistent_usage')
 )
 
 select

@@ -13,7 +13,6 @@
 -- cost_pico | cost_usd in integer pico-USD
 with parts as (
     select
-        scenario,
         scenario_order,
         kind,
         true as is_allocated,
@@ -27,7 +26,6 @@ with parts as (
     from allocated_costs
     union all by name
     select
-        scenario,
         scenario_order,
         kind,
         false as is_allocated,
@@ -36,34 +34,43 @@ with parts as (
     where unallocated_pico <> 0
     union all by name
     select
-        scenarios.scenario,
-        scenarios.scenario_order,
+        0 as scenario_order,
         'compute' as kind,
         true as is_allocated,
-        cells.day,
-        cells.provider,
-        cells.model,
-        cells.feature,
-        cells.user_id,
-        cells.customer_id,
-        cells.time_cost_pico as cost_pico,
-    from usage_cube as cells
-    cross join source.scenarios as scenarios
-    where cells.time_cost_pico is not null
+        day,
+        provider,
+        model,
+        feature,
+        user_id,
+        customer_id,
+        time_cost_pico as cost_pico,
+    from usage_cube
+    where time_cost_pico is not null
+),
+
+summed as (
+    select
+        * exclude (cost_pico),
+        sum(cost_pico) as cost_pico,
+    from parts
+    group by all
 )
 
 select
-    scenario,
-    scenario_order,
-    kind,
-    is_allocated,
-    day,
-    provider,
-    model,
-    feature,
-    user_id,
-    customer_id,
-    usd_from_pico(sum(cost_pico)) as cost_usd,
-    sum(cost_pico) as cost_pico,
-from parts
-group by all
+    scenarios.scenario,
+    scenarios.scenario_order,
+    summed.kind,
+    summed.is_allocated,
+    summed.day,
+    summed.provider,
+    summed.model,
+    summed.feature,
+    summed.user_id,
+    summed.customer_id,
+    usd_from_pico(summed.cost_pico) as cost_usd,
+    summed.cost_pico,
+from summed
+-- Time costs what it costs in every scenario.
+inner join source.scenarios as scenarios
+    on summed.scenario_order = scenarios.scenario_order
+    or (summed.kind in ('compute', 'time') and summed.scenario_order = 0)

@@ -19,7 +19,6 @@ with ranked as (
         output_tokens,
         cost_pico,
         recorded_cost_usd,
-        card_id,
         case when is_batch then 'batch' else lower(service_tier) end as asked_tier,
     from calls
 ),
@@ -59,6 +58,7 @@ select
         when 'class_unpriced' then 'not bounded: a used class has no rate'
         when 'unknown_model' then 'not bounded: no price'
         when 'usage_unknown' then 'not bounded: the log tells no token counts'
+        when 'time_unknown' then 'not bounded: the log tells no compute time'
         when 'inconsistent_usage' then 'not bounded: the parts exceed the whole'
         else 'known'
     end as bounds_from,

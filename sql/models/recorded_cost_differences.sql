@@ -74,12 +74,15 @@ tried as (
     where costs_differ(calls.recorded_cost_usd, calls.cost_usd)
 ),
 
--- Other cards are tried on the 1000 largest gaps of each ref; what explains one of them is tried on all calls of the ref.
+-- Every other card is tried on some calls of each ref: the largest gaps, and, as those may all be outliers, the first by
+-- id, which is by chance. What explains one of these is tried on all calls of the ref.
 sampled as (
     select *
     from tried
     where own_cause is null and ref_id is not null
-    qualify row_number() over (partition by ref_id order by abs(recorded_cost_usd - cost_usd) desc, call_id) <= 1000
+    qualify
+        row_number() over (partition by ref_id order by abs(recorded_cost_usd - cost_usd) desc, call_id) <= 20
+        or row_number() over (partition by ref_id order by call_id) <= 20
 ),
 
 suspects as (

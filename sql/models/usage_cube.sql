@@ -29,8 +29,8 @@
 -- cache_write_other_tokens | input written to a cache for a time not told; null: no call tells of any
 -- output_tokens | all output of the calls that tell it; null: none does
 -- reasoning_tokens | output spent on reasoning; null: no call tells of any
--- input_image_tokens | of the input, images; null: no call tells of any
--- input_video_tokens | of the input, video; null: no call tells of any
+-- uncached_image_tokens | of the input, images not read from a cache; null: no call tells of any
+-- uncached_video_tokens | of the input, video not read from a cache; null: no call tells of any
 -- cache_read_audio_tokens | of the cached input, audio; null: no call tells of any
 -- output_audio_tokens | of the output, audio; null: no call tells of any
 -- output_image_tokens | of the output, images; null: no call tells of any
@@ -39,6 +39,7 @@
 -- code_session_count | containers of a code interpreter; null: no call tells of any
 -- compute_microseconds | GPU or prediction time that is billed as such; null: no call tells of any
 -- busy_microseconds | the same, and the latency of calls that do not tell it; null: no call tells either
+-- untimed_call_count | of the calls, those that tell neither
 -- cost_pico | cost of tokens and fees in integer pico-USD; null: unpriced
 -- time_cost_pico | cost of compute time, apart from cost_pico; null: none told
 with context_bounds as (
@@ -65,6 +66,11 @@ banded_calls as (
         calls.*,
         list_max(list_filter(context_bounds.bounds, lambda bound: bound < calls.input_tokens)) as context_band,
         list_max(list_filter(time_bounds.bounds, lambda bound: bound <= utc_week_second(calls.called_at))) as time_band,
+        -- A latency of more than a year is told in another unit: it is not known.
+        coalesce(
+            calls.compute_microseconds,
+            case when calls.latency_seconds between 0 and 31622400 then round(calls.latency_seconds * 1000000)::bigint end
+        ) as busy_microseconds,
     from calls
     cross join context_bounds
     cross join time_bounds
@@ -102,8 +108,8 @@ cells as (
         sum(banded_calls.cache_write_other_tokens) as cache_write_other_tokens,
         sum(banded_calls.output_tokens) as output_tokens,
         sum(banded_calls.reasoning_tokens) as reasoning_tokens,
-        sum(banded_calls.input_image_tokens) as input_image_tokens,
-        sum(banded_calls.input_video_tokens) as input_video_tokens,
+        sum(banded_calls.uncached_image_tokens) as uncached_image_tokens,
+        sum(banded_calls.uncached_video_tokens) as uncached_video_tokens,
         sum(banded_calls.cache_read_audio_tokens) as cache_read_audio_tokens,
         sum(banded_calls.output_audio_tokens) as output_audio_tokens,
         sum(banded_calls.output_image_tokens) as output_image_tokens,
@@ -111,8 +117,8 @@ cells as (
         sum(banded_calls.file_search_count) as file_search_count,
         sum(banded_calls.code_session_count) as code_session_count,
         sum(banded_calls.compute_microseconds) as compute_microseconds,
-        sum(coalesce(banded_calls.compute_microseconds, round(banded_calls.latency_seconds * 1000000)::bigint))
-            as busy_microseconds,
+        sum(banded_calls.busy_microseconds) as busy_microseconds,
+        count(*) filter (where banded_calls.busy_microseconds is null) as untimed_call_count,
         sum(banded_calls.cost_pico) as cost_pico,
         sum(banded_calls.time_cost_pico) as time_cost_pico,
     from banded_calls

@@ -31,7 +31,7 @@ used as (
     from asked
     left join source.rate_cards as rate_cards
         on asked.card_id = rate_cards.card_id
-    where asked.price_status <> 'billed_by_time'
+    where asked.price_status not in ('billed_by_time', 'time_unknown')
     union all by name
     select
         asked.* exclude (model),

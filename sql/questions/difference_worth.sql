@@ -2,7 +2,7 @@
 -- difference_id | see PRICE_DIFFERENCES
 -- call_count | calls with a quantity in it
 -- quantity | what the ledger has of the class in it
--- published_source | source of the published rate, without its version; null: none is published
+-- published_source | source of the published rate, without its version, and the multiplier on it; null: none is published
 -- published_pico | published rate in pico-USD; null: none
 -- source | the other source, without its version
 -- rate_pico | its rate
@@ -23,7 +23,11 @@ select
     differing.difference_id,
     count(*) as call_count,
     sum(lines.quantity) as quantity,
-    regexp_extract(lines.source, '^\S+') as published_source,
+    -- a rate that a multiplier made is not the source's own
+    nullif(
+        concat_ws(' ', regexp_extract(lines.source, '^\S+'), nullif(regexp_extract(lines.note, 'x [0-9.]+ by \w+'), '')),
+        ''
+    ) as published_source,
     lines.rate_pico::bigint as published_pico,
     differing.source,
     differing.rate_pico,

@@ -352,6 +352,18 @@ WRONG = {
         MAPPING,
         "bill.csv, line 2: token class 'seat' is none of ours; say what it is under [bill.ours.classes]",
     ),
+    "a column renamed": (
+        "bill.csv",
+        table(("Datum", "Model", "Kind", "Betrag", "K")),
+        {"far": {"fields": {"day": "Datum", "provider": "x", "billed_usd": "y"}}} | MAPPING,
+        "bill.csv: [bill.ours] would read it, but there is no column 'Amount'; name the one that it has in the mapping",
+    ),
+    "half of the columns": (
+        "bill.csv",
+        table(("Datum", "Model")),
+        {"o": {"fields": {"day": "Datum", "provider": "p", "model": "Model", "billed_usd": "y"}}},
+        "bill.csv: no bill that is known",
+    ),
     "two mappings": ("bill.csv", table(MAPPED), MAPPING | {"b": MAPPING["ours"]}, "both [bill.ours] and [bill.b] fit"),
 }  # fmt: skip
 

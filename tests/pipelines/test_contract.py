@@ -45,6 +45,9 @@ def test_a_contract_is_kept_reckoned_and_allocated(tmp_path):
         call | {"input_tokens": 1_000_000, "feature": "triage"},
         call | {"input_tokens": 500_000, "feature": "reply"},
         call | {"input_tokens": 1, "provider": "gpu", "feature": "triage", "latency_seconds": 2.5},
+        # the log spans the month
+        call | {"input_tokens": 0, "called_at": "2026-11-01T00:00:00Z"},
+        call | {"input_tokens": 0, "called_at": "2026-11-30T00:00:00Z"},
     ]
     (tmp_path / "log.jsonl").write_bytes(jsonl(calls))
     (tmp_path / "contract.toml").write_text(CONTRACT)
@@ -70,3 +73,23 @@ def test_a_contract_is_kept_reckoned_and_allocated(tmp_path):
     ]
     cost = stages.query(settings, "select sum(cost_usd) as cost_usd from calls")
     assert cost["cost_usd"].to_list() == [spent], "what is allocated is never part of a call's cost"
+
+
+def test_terms_hold_for_what_an_alias_names(tmp_path):
+    call = {"called_at": "2026-11-05T12:00:00Z", "output_tokens": 0}
+    calls = [
+        call | {"provider": "lab", "model": "mine", "input_tokens": 1_000_000},
+        call | {"model": "dep-1", "input_tokens": 1, "latency_seconds": 2.5},
+    ]
+    (tmp_path / "log.jsonl").write_bytes(jsonl(calls))
+    (tmp_path / "contract.toml").write_text(CONTRACT.replace('"*"\nabove', '"m"\nabove'))
+    aliases = {"lab/mine": "lab/m", "dep-1": "gpu/llama"}
+    prices, log = tmp_path / "contract.toml", str(tmp_path / "log.jsonl")
+    settings = Settings(logs=(log,), prices=prices, data=tmp_path / "data", aliases=aliases)
+    stages.ingest(settings)
+    stages.build(settings)
+    terms = stages.query(settings, "select * from contract_terms where scenario = 'actual' and kind <> 'commitment'")
+    assert terms.sort("term_id").select("kind", "call_count", "unallocated_pico").rows() == [
+        ("volume_tier", 1, 0),
+        ("time", 1, 0),
+    ]

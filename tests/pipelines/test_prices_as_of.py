@@ -112,6 +112,42 @@ def test_before_anything_was_believed(settings):
         built(settings, prices_as_of=datetime(2020, 1, 1, tzinfo=UTC))
 
 
+def test_what_is_new_in_the_log_is_no_revision(settings, tmp_path):
+    contract = tmp_path / "prices.csv"
+    header = "provider,model,token_class,usd_per_million,valid_from"
+    contract.write_text(f"{header}\nlab,small,input,1,\nlab,small,output,2,\n")
+    stages.ingest(settings)
+    then = costs(built(settings, prices=contract))
+    at = datetime.now(UTC)
+    late = CALL | {"model": "small", "call_id": "late", "service_tier": "default"}
+    (tmp_path / "late.jsonl").write_bytes(jsonl([late, CALL | {"model": "large", "call_id": "x", "region": "eu"}]))
+    stages.ingest(Settings(logs=(str(tmp_path / "late.jsonl"),), data=settings.data))
+    built(settings)
+    assert stages.query(settings, "from price_book_revision").is_empty(), "asked for the first time"
+    catalogue(small="0.5", large="4", new="1")
+    contract.write_text(contract.read_text().replace("input,1,", "input,9,"))
+    built(settings, prices=contract)
+    built(settings, prices_as_of=at)
+    told = dict(stages.query(settings, "select response_id, cost_pico from calls").rows())
+    assert told["small"] == told["late"] == then[2][1], "the contract of that day is for any tier"
+    assert told["x"] is not None, "by the catalogue that there is"
+
+
+def test_an_instant_to_come(settings):
+    stages.ingest(settings)
+    with pytest.raises(UserError, match=r"--prices-as-of 2999-01-01 .*: that is to come; name today or a day before"):
+        built(settings, prices_as_of=datetime(2999, 1, 1, tzinfo=UTC))
+
+
+def test_an_alias_that_does_nothing_is_told(settings):
+    stages.ingest(settings)
+    changed = Settings(**{**vars(settings), "aliases": {"lab/new": "lab/nowhere", "other": "lab/large"}})
+    assert stages.build(changed).notes == [
+        "[aliases] 'lab/new' = 'lab/nowhere': nobody has a price of that, and aliases lead no further",
+        "[aliases] 'other': no call is of it",
+    ]
+
+
 def test_a_deployment_is_priced_by_its_alias(settings):
     aliased = Settings(**{**vars(settings), "aliases": {"lab/new": "lab/large"}})
     stages.ingest(aliased)
@@ -130,7 +166,10 @@ def test_contract_terms_are_those_of_that_day(settings, tmp_path):
         "kind,provider,model,valid_from,usd_per_month\ncommitment,lab,*,2026-10-01,5\n"
     )
     agreed = "select agreed_usd from contract_terms where scenario_order = 0"
+    (before,) = stages.query(settings, "select price_book_hash from about").row(0)
     built(settings, prices=tmp_path / "prices.csv")
     assert stages.query(settings, agreed).item() == 5
+    told = stages.query(settings, "select price_book_hash, are_terms_revised from about").row(0)
+    assert told[0] != before and told[1], "what is agreed is part of the hash"
     built(settings, prices_as_of=at)
     assert stages.query(settings, agreed).item() == 9

@@ -274,7 +274,14 @@ def test_what_is_told_of_prices():
         "book_rates": [{}],  # half of what is believed now
         "price_book": [{"note": "rounded to 1e-12"}],
         "contract_terms": [{"kind": "commitment", "amount_pico": builders.USD}],
-        "ledger": [{}, {"model": "gift"}, {"is_batch": True}, {"model": "cousin"}],
+        "ledger": [
+            {"called_at": "2026-02-28T00:00:00+00:00", "model": "gift"},
+            {"called_at": "2026-04-01T00:00:00+00:00", "model": "gift"},
+            {},
+            {"model": "gift"},
+            {"is_batch": True},
+            {"model": "cousin"},
+        ],
     }
     with builders.catalogue(given) as connection:
         lines = printed(lambda sql: warehouse.frame_of(connection, sql)).splitlines()
@@ -283,10 +290,31 @@ def test_what_is_told_of_prices():
         "(openai/model-a; table price_certainty)",
         "uncertain   1 call, 0.0003 USD: another provider's price for the same model "
         "(openai/cousin; table price_certainty)",
-        "free        1 call, said to cost nothing: openai/gift",
+        "free        3 calls, said to cost nothing: openai/gift",
         "prices      1 rate rounded to 1e-12 USD (table price_book, note)",
         "revised     price book revision since the last build: 0.00015 USD "
         "(openai/model-a 0.00015; table price_book_revision)",
         "apart       0.9991 USD short of commitments: beside the cost of tokens, in the margins (table costs_apart)",
     ):
         assert line in lines, line
+
+
+def test_what_a_contract_does_not_reckon_or_allocate_is_told():
+    bill = {"kind": "time", "amount_pico": 3, "valid_from": "2026-03-01", "valid_to": "2026-03-02"}
+    terms = [{"kind": "commitment", "amount_pico": builders.USD}] * 2
+    terms += [bill | {"allocate_by": "busy"}, bill | {"allocate_by": "tokens", "output_weight": 1}]
+    terms += [bill | {"allocate_by": "busy", "model": model} for model in ("model-b", "unused")]
+    calls = [{}, {"latency_seconds": 1.0}, {"output_tokens": None}, {"model": "model-b"}]
+    calls += [{"called_at": "2026-03-02T00:00:00+00:00"}]
+    with builders.catalogue({"contract_terms": terms, "ledger": calls}) as connection:
+        lines = printed(lambda sql: warehouse.frame_of(connection, sql)).splitlines()
+    assert [line for line in lines if "line " in line or "apart " in line or "more that" in line] == [
+        "apart       0.000000000006 USD of bills for time, 0.000000000006 USD of bills for time that no call bears: "
+        "beside the cost of tokens, in the margins (table costs_apart)",
+        "apart       3 calls tell no time and bear nothing of the bill of line 4",
+        "apart       1 call does not tell all tokens: none but those told bear a part of the bill of line 5",
+        "apart       1 call tells no time and bears nothing of the bill of line 6",
+        "prices      the time of line 7 of the price file matches no call: unused",
+        "prices      the commitment of line 2 is not reckoned for 2026-03: the log has 2 of its 31 days",
+        "prices      the commitment of line 3 is not reckoned for 2026-03: the log has 2 of its 31 days",
+    ]

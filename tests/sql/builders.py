@@ -6,7 +6,7 @@ from fractions import Fraction
 import duckdb
 import polars as pl
 
-from pipelines import warehouse
+from pipelines import warehouse, warehouse_sources
 from transforms import schemas
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -61,6 +61,12 @@ def price_row(number: int, **given) -> dict:
     return row | {name: instant(row[name]) for name in ("valid_from", "valid_to", "recorded_at", "superseded_at")}
 
 
+def price_name(number: int, **given) -> dict:
+    """A ref of openai's `model-a` that is called so where prices are asked for."""
+    row = dict.fromkeys(warehouse_sources.PRICE_NAMES) | {"provider": "openai", "model": "model-a"} | given
+    return row | {f"as_{name}": row[f"as_{name}"] or row[name] for name in ("provider", "model")}
+
+
 def unmatched_rate(number: int, **given) -> dict:
     row = price_row(number, **{"model": f"model-{number}"} | given)
     return {name: row.get(name) for name in schemas.PRICE_RULES}
@@ -109,6 +115,13 @@ def contents_of(ledger: pl.DataFrame, quarantine: pl.DataFrame, outcomes: pl.Dat
     return pl.DataFrame(rows, schema=warehouse.CONTENTS, orient="row")
 
 
+def price_names_of(ledger: pl.DataFrame) -> pl.DataFrame:
+    """Each distinct ref of the ledger under its own name: no alias."""
+    served = pl.coalesce("model", "model_requested")
+    refs = ledger.with_columns(model=served).select(list(schemas.PRICE_REFS)).unique(maintain_order=True)
+    return refs.with_columns(as_provider="provider", as_model="model")
+
+
 def content_row(content_id: int, kind: str, call_lines: int, quarantined: int) -> dict:
     row = dict.fromkeys(warehouse.CONTENTS)
     row |= {"content_id": content_id, "path": f"logs/{content_id}.jsonl", "kind": kind, "shape": "tokenspread"}
@@ -122,6 +135,7 @@ BUILDERS = {
     "quarantine": (quarantine_row, schemas.QUARANTINE),
     "rate_cards": (rate_card, schemas.RATE_CARDS),
     "revenue": (revenue_row, schemas.REVENUE),
+    "price_names": (price_name, warehouse_sources.PRICE_NAMES),
     "price_book": (price_row, schemas.PRICE_BOOK),
     "unmatched_rates": (unmatched_rate, schemas.PRICE_RULES),
     "book_rates": (book_rate, schemas.BOOK_RATES),
@@ -146,6 +160,8 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
         frames["contents"] = pl.DataFrame(rows, schema=warehouse.CONTENTS, orient="row")
     else:
         frames["contents"] = contents_of(frames["ledger"], frames["quarantine"], frames["outcomes"])
+    if "price_names" not in given:
+        frames["price_names"] = price_names_of(frames["ledger"])
     settings = {"price_book_hash": "0123456789abcdef"} | given.get("settings", {})
     told = {"key": list(settings), "value": list(settings.values())}
     frames["settings"] = pl.DataFrame(told, schema=warehouse.TABLE_SOURCES["settings"])

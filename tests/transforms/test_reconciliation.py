@@ -284,6 +284,101 @@ def test_laws(log: list[dict], bill: list[dict], quiet: set[str], chance: random
             assert sum(frame[f"{name}_pico"].drop_nulls()) == (totals[f"{name}_pico"] or 0)
     assert sum(reconciliation.explained(rows)["amount_pico"]) == (totals["explained_pico"] or 0)
     assert (totals["gap_pico"] or 0) == (totals["explained_pico"] or 0) + (totals["residual_pico"] or 0)
+    assert (totals["deviation_pico"] or 0) >= abs(totals["gap_pico"] or 0)
+
+
+def test_only_within_a_cause_of_a_provider_do_amounts_net():
+    log = [calls(n, 10, 10 * RATE, provider=name) for n in range(3) for name in ("openai", "anthropic")]
+    weeks = WEEK | {"anthropic": WEEK["openai"]}
+
+    def deviation(*billed: tuple[int, int, str]) -> int:
+        """Quantities at our rate, of a day and provider."""
+        bill = [charge(n, quantity * RATE, quantity, provider=name) for n, quantity, name in billed]
+        totals = reconciliation.totals(compare(log, bill, weeks))
+        assert totals["gap_pico"] == 0
+        return totals["deviation_pico"] // RATE
+
+    even = [(n, 10, "anthropic") for n in range(3)]
+    assert deviation(*even, (0, 9, "openai"), (1, 11, "openai"), (2, 10, "openai")) == 0  # calls of midnight
+    assert deviation(*even, (1, 20, "openai"), (2, 10, "openai")) == 20  # a day missing, another one double
+    assert deviation(*even[:2], (2, 13, "anthropic"), (0, 7, "openai"), *((n, 10, "openai") for n in (1, 2))) == 6
+    # a residual, of a bill without quantities, counts as a cause
+    bill = [charge(0, 2 * RATE, model="b"), charge(1, 28 * RATE, 14)]
+    totals = reconciliation.totals(compare([*log[:1], calls(1, 14, 28 * RATE), calls(0, 5, 3 * RATE, model="b")], bill))
+    assert totals["deviation_pico"] == 10 * RATE + RATE
+
+
+def test_the_deviation_of_quantities_alone_is_not_known():
+    assert reconciliation.totals(compare([calls(0, 1, 1)], [charge(0, None, 2)]))["deviation_pico"] is None
+
+
+def overlaps(*bill: dict) -> list[tuple]:
+    return reconciliation.overlaps(pl.DataFrame(bill, schema=BILL, orient="row")).rows()
+
+
+@pytest.mark.parametrize(
+    ("second", "days"),
+    [
+        (charge(0, 5), 1),
+        (charge(None, 5), 1),  # the week
+        (charge(0, 5, model="GPT 5.2"), 1),
+        (charge(0, 5, model=None), 1),
+        (charge(0, 5, token_class=None), 1),
+        (charge(0, 5, token_class="input_audio"), 1),
+        (charge(0, 5, model=None, token_class=None), 1),
+        (charge(1, 5), 0),
+        (charge(0, 0), 0),
+        (charge(0, None, 5), 0),  # usage
+        (charge(0, 5, model="gpt-5.2-2026-01-01"), 0),
+        (charge(0, 5, token_class="output"), 0),
+        (charge(0, 5, model=None, token_class="output"), 0),
+        (charge(0, 5, provider="azure"), 0),
+    ],
+)
+def test_money_of_the_same_in_two_files_overlaps(second, days):
+    first = charge(0, 3, source_file="a")
+    assert overlaps(first, second) == ([("openai", "b", ["a"], 1, 5)] if days else [])
+    other = [("openai", "a", ["b"], 1, 3)]  # whichever is coarser
+    assert overlaps(second, first) == (other if days else [])
+    assert overlaps(first, second | {"source_file": "a"}) == []
+
+
+def test_an_overlap_counts_its_days_and_the_money_that_is_there_again():
+    first = [charge(n, 7, source_file="a") for n in range(3)]
+    second = [charge(n, 2**62, source_file="b", token_class=name) for n in range(1, 6) for name in ("input", None)]
+    third = [charge(None, 100, source_file="c"), charge(9, 1, source_file="c")]
+    assert overlaps(*first, *second, *third) == [
+        ("openai", "b", ["a"], 2, 4 * 2**62),
+        ("openai", "c", ["a", "b"], 6, 100),
+    ]
+
+
+def test_an_alias_may_be_any_of_its_dated_models_in_any_of_the_files():
+    names = ["gpt-4o-2024-05-13", "gpt-4o-2024-08-06", "gpt-4o"]
+    rows = [charge(0, 1, source_file=name, model=name) for name in names]
+    assert overlaps(*rows[:2]) == []
+    assert overlaps(*rows)[-1] == ("openai", "gpt-4o", names[:2], 1, 1)
+
+
+def test_cost_apart_is_that_of_the_days_and_providers_that_are_compared():
+    schema = {
+        "is_allocated": pl.Boolean,
+        "provider": pl.String,
+        "day": pl.Date,
+        "kind": pl.String,
+        "cost_pico": pl.Int128,
+    }
+    rows = [
+        (True, "openai", day(0), "volume_tier", -(10**30)), (True, "openai", day(6), "volume_tier", -1),
+        (True, "openai", day(7), "volume_tier", -5), (True, "openai", None, "volume_tier", -5),
+        (True, "anthropic", day(0), "volume_tier", -5), (True, None, day(0), "compute", 5),
+        (True, "openai", day(0), "compute", 3), (True, "openai", day(1), "compute", -3),
+        (False, None, None, "commitment", 9),
+    ]  # fmt: skip
+    found = reconciliation.apart(pl.DataFrame(rows, schema=schema, orient="row"), WEEK)
+    assert found.rows() == [("openai", "volume_tier", -(10**30) - 1), (None, "commitment", 9)]
+    assert reconciliation.apart(pl.DataFrame(schema=schema), WEEK).rows() == []
+    assert reconciliation.apart(pl.DataFrame(rows, schema=schema, orient="row"), {}).rows() == [(None, "commitment", 9)]
 
 
 def test_sums_beyond_64_bits_are_exact():

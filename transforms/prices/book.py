@@ -26,7 +26,7 @@ CONTRACT, CORRECTION = "contract", "correction"  # `source` of a price file's ro
 LAYERS = {CORRECTION: 100, CONTRACT: 1000}  # above every catalogue, which count from 0
 # A cache class that nobody has a price of is priced as input: nothing says that it is cheaper.
 CACHE_CLASSES = ("cache_read", "cache_write_5m", "cache_write_1h", "cache_write_other")
-AS_INPUT = "as input"
+AS_INPUT, STAND_IN = "as input", -1  # its note, and its place below every source
 NANO = 10**9
 ANSWER = ("rate_pico", "price_status", "source", "source_url", "note")
 
@@ -170,8 +170,10 @@ def matcher(rule: dict) -> Callable[[dict], bool]:
         name: re.compile(part.replace(r"\*", ".*") if name == "model" else part, re.IGNORECASE | re.DOTALL)
         for name, part in parts.items()
     }
+    # any model is also one that the log does not name
     return lambda ref: all(
-        ref[name] is not None and pattern.fullmatch(str(ref[name])) for name, pattern in patterns.items()
+        (ref[name] is not None or name == "model") and pattern.fullmatch(str(ref[name] or ""))
+        for name, pattern in patterns.items()
     )
 
 
@@ -202,9 +204,12 @@ def _layered(rules: list[dict], listed: list[dict]) -> Iterator[dict]:
     for token_class in RATE_CLASSES:
         own = [row for row in priced if row["token_class"] == token_class]
         stand_ins = inputs if token_class in CACHE_CLASSES else []
-        offers = own + [row | {"rank": (-1, *row["rank"]), "note": _joined(row["note"], AS_INPUT)} for row in stand_ins]
-        classes = (None, token_class, "input") if stand_ins and not own else (None, token_class)
-        of_class = [rule for rule in factors if rule["token_class"] in classes]
+        offers = own + [
+            row | {"rank": (STAND_IN, *row["rank"]), "note": _joined(row["note"], AS_INPUT)} for row in stand_ins
+        ]
+        of_class = [rule for rule in factors if rule["token_class"] in (None, token_class)]
+        if stand_ins:  # where input stands in, its multipliers hold too
+            of_class += [rule | {"is_of_input": True} for rule in factors if rule["token_class"] == "input"]
         for bounds, answer in cells(offers + of_class, _answer):
             yield dict(bounds) | dict(zip(ANSWER, answer, strict=True)) | {"token_class": token_class}
 
@@ -216,8 +221,10 @@ def _answer(rows: list[dict]) -> tuple | None:
         return None
     first = max(prices, key=lambda row: row["rank"])
     rate, status, note = first["rate_pico"], first["price_status"], first["note"]
+    is_stand_in = first["rank"][0] == STAND_IN
     for layer in sorted(LAYERS.values()):
         factors = [row for row in rows if row.get("multiplier_nano") is not None and row["layer"] == layer]
+        factors = [row for row in factors if is_stand_in or not row.get("is_of_input")]
         if not factors or rate is None or first["layer"] >= layer:
             continue
         factor = max(factors, key=lambda row: row["rank"])

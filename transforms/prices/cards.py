@@ -7,7 +7,16 @@ import polars as pl
 
 from transforms.prices.book import LAYERS
 from transforms.prices.grid import cells
-from transforms.schemas import BOOK_RATES, MAIN_CLASSES, PRICE_REFS, RATE_CARDS, RATE_CLASSES, TIME_CLASS, conform
+from transforms.schemas import (
+    BOOK_RATES,
+    MAIN_CLASSES,
+    PART_CLASSES,
+    PRICE_REFS,
+    RATE_CARDS,
+    RATE_CLASSES,
+    TIME_CLASS,
+    conform,
+)
 
 STATUSES = ("free", "exact", "prefix_match", "fallback_provider", "context_unmatched")  # the surest first
 
@@ -48,7 +57,7 @@ def _rates(rows: list[dict], numbers: Mapping[str, int]) -> tuple | None:
 
 
 def _book_rates(rows: list[dict]) -> tuple | None:
-    """Of a class's rows the highest context's holds; a card is as unsure as the least sure of its rates.
+    """Of a class's rows the highest context's holds; a card is as unsure as the least sure of its rates of tokens.
 
     A model whose time a price file prices, and not its tokens, is billed by time, whatever a catalogue says of it. A
     fee without any rate of tokens (a search has one price for all models) is no price of the model: status null.
@@ -65,6 +74,6 @@ def _book_rates(rows: list[dict]) -> tuple | None:
         return tuple((name, rate) for name, rate in rates if name == f"{TIME_CLASS}_rate"), "billed_by_time"
     if not sources:
         return (rates, None) if rates else None
-    of_tokens = [row for name, row in by_class.items() if name != TIME_CLASS]
+    of_tokens = [row for name, row in by_class.items() if name in MAIN_CLASSES or name in PART_CLASSES]
     priced = [row for row in of_tokens if row["rate_pico"] is not None] or of_tokens
     return rates, max((row["price_status"] for row in priced), key=STATUSES.index)

@@ -9,7 +9,7 @@ from transforms.prices.book import CACHE_CLASSES, matcher
 from transforms.schemas import PART_CLASSES, PRICE_BOOK, PRICE_REFS, RATE_CLASSES
 
 CLASS = [*PRICE_REFS, "token_class"]
-RATE = [*CLASS, "context_above", "week_second_from", "week_second_to", "valid_from", "valid_to", "rate_pico"]
+RATE = [*CLASS, "context_above", "week_second_from", "week_second_to", "valid_from", "valid_to"]
 AS_BELIEVED = "as believed before the import"
 # What a class without a rate of its own is priced as.
 STAND_INS = PART_CLASSES | dict.fromkeys(CACHE_CLASSES, "input")
@@ -75,9 +75,14 @@ def _reached(rates: pl.DataFrame, refs: pl.DataFrame) -> Classes:
     return sorted(rows, key=lambda row: [(row[name] is not None, row[name]) for name in CLASS])
 
 
-def changed_count(before: pl.DataFrame, after: pl.DataFrame) -> int:
-    """Rates of the book `after` (PRICE_BOOK) that `before` does not have."""
-    return after.join(before, on=RATE, how="anti", nulls_equal=True).height
+def revised_counts(before: pl.DataFrame, after: pl.DataFrame) -> tuple[int, int, int]:
+    """Rates (gained, changed, lost) of the book `after` (PRICE_BOOK) beside `before`; one that is cut anew, in time,
+    hours or contexts, is lost and gained."""
+    old, new = (book.filter(pl.col("rate_pico").is_not_null()) for book in (before, after))
+    both = new.join(old, on=RATE, how="inner", nulls_equal=True, suffix="_before")
+    changed = both.filter(pl.col("rate_pico") != pl.col("rate_pico_before")).height
+    gained, lost = (a.join(b, on=RATE, how="anti", nulls_equal=True).height for a, b in ((new, old), (old, new)))
+    return gained, changed, lost
 
 
 def differing_refs(rate_cards: pl.DataFrame, book_rates: pl.DataFrame) -> list[dict]:

@@ -37,6 +37,18 @@ def same_models(log: Iterable[str], bill: Iterable[str]) -> tuple[dict[str, str]
     return labels["log"], labels["bill"]
 
 
+def alike(names: Iterable[str]) -> dict[str, str]:
+    """{name: label}, of any number of bills: equal labels may be the same model. Dated names are one where a name
+    without a date is among them."""
+    groups, undated = defaultdict(list), {}
+    for name in sorted(set(names)):
+        key, is_dated = _key(name)
+        groups[key].append(name)
+        if not is_dated:
+            undated.setdefault(key, name)
+    return {name: undated.get(key, name) for key, group in groups.items() for name in group}
+
+
 def _key(name: str) -> tuple[tuple[str, ...], bool]:
     """The numbers and letters of a name, and whether it had a date. A version's ".0" is none."""
     bare = _VERSION.sub("", _ROUTE.sub("", name.strip()))

@@ -369,6 +369,15 @@ def test_a_price_that_the_catalogue_does_not_have_for_a_batch_is_told():
     assert by_start[datetime(2026, 10, 14, tzinfo=UTC)]["rate_pico"] == 1_500_000
     assert by_start[datetime(2026, 10, 14, tzinfo=UTC)]["price_status"] == "exact"
     assert by_start[None]["price_status"] == "context_unmatched"
+    tiers = rates_of(provider="openai", model="gpt-5.4", is_batch=True, service_tier="priority")
+    assert all("no batch and priority price" in note for note in tiers["note"]), "one for both"
+    early = rates_of(provider="openai", model="gpt-5.4", is_batch=True, service_tier="default").filter(
+        token_class="input"
+    )
+    assert early.filter(pl.col("valid_from").is_null())["price_status"].unique().to_list() == ["context_unmatched"]
+    other = rates_of(provider="azure", model="gpt-4.1", is_batch=True)
+    assert other["price_status"].unique().to_list() == ["fallback_provider"], "whose price is the greater doubt"
+    assert all("no batch price" in note for note in other["note"])
     assert "no batch price" in by_start[None]["note"]
 
 

@@ -298,6 +298,24 @@ def test_a_multiplier_multiplies_what_the_layers_below_state():
     assert rows["cache_write_1h"]["note"] == "as input; x 1.1 by correction; x 0.85 by contract"
 
 
+def test_a_multiplier_on_input_holds_where_input_stands_in():
+    catalogue = [row("input", 1000), row("cache_read", 500, valid_from=DAYS[1])]
+    rows = rows_of([times("0.8", "input")], catalogue, ONE)
+    told = rows.filter(token_class="cache_read").select("valid_from", "valid_to", "rate_pico").rows()
+    assert told == [(None, DAYS[1], 800), (DAYS[1], None, 500)]
+
+
+def test_a_price_for_any_model_is_for_one_that_the_log_does_not_name():
+    refs = pl.DataFrame([("lab", None, None, None, None)], schema=PRICE_REFS, orient="row")
+    assert rows_of([deal(model="*")], [], refs)["rate_pico"].to_list() == [1] * 5, "input, and cached input as input"
+    assert rows_of([deal(model="gpt*")], [], refs).is_empty()
+
+
+def test_a_fee_does_not_make_a_free_model_cost():
+    catalogue = [row("input", 0, price_status="free"), row("output", 0, price_status="free"), row("web_search", 7)]
+    assert cards_of([], catalogue, ONE)["price_status"].to_list() == ["free"]
+
+
 def test_a_better_source_goes_before_the_catalogue_where_it_speaks():
     dated = row("input", 5, valid_to=DAYS[1], source="model-prices 0.1")
     named = price_book.named(ONE, {})

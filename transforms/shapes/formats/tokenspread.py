@@ -14,6 +14,9 @@ feature, user_id, customer_id, action_id, environment
 service_tier, region, is_batch
 status                   success (also where it is missing), error (no answer came), refused (answered with an HTTP
                          error) or cache_hit (nothing was sent to a provider); the last two are not billed
+cache_read_audio_tokens, input_image_tokens, output_image_tokens, input_video_tokens   parts of the counts above
+file_search_count, code_session_count
+compute_seconds          GPU or prediction time that is billed as such
 latency_seconds, recorded_cost_usd
 outcome, is_success, value_usd
 """
@@ -21,14 +24,27 @@ outcome, is_success, value_usd
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES, QUANTITIES
-from transforms.shapes.fields import BOOLEAN, COUNT, SECONDS, STATUS_FAULT, STATUSES, USD, text, to_calls, typed
+from transforms.shapes.fields import (
+    BOOLEAN,
+    COUNT,
+    MICROSECONDS_OF_SECONDS,
+    SECONDS,
+    STATUS_FAULT,
+    STATUSES,
+    USD,
+    text,
+    to_calls,
+    typed,
+)
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import matcher
 
 _TEXTS = ("provider", "model", "model_requested", "service_tier", "region", "outcome", *ATTRIBUTES)
+_COUNTS = tuple(name for name in QUANTITIES if name != "compute_microseconds")
 _KINDS = {
-    **dict.fromkeys(QUANTITIES, COUNT),
+    **{name: COUNT for name in _COUNTS},
+    "compute_seconds": MICROSECONDS_OF_SECONDS,
     "called_at": INSTANT_KINDS["any"],
     "recorded_cost_usd": USD,
     "value_usd": USD,
@@ -41,7 +57,8 @@ _KINDS = {
 def calls(lines: pl.DataFrame) -> pl.DataFrame:
     columns = {
         **{name: text(name) for name in _TEXTS},
-        **{name: pl.col(name) for name in ("called_at", "latency_seconds", "is_batch", "is_success", *QUANTITIES)},
+        **{name: pl.col(name) for name in ("called_at", "latency_seconds", "is_batch", "is_success", *_COUNTS)},
+        "compute_microseconds": pl.col("compute_seconds"),
         "response_id": text("call_id"),
         "status": pl.coalesce(text("status"), pl.lit("success")),
         "recorded_cost_pico": pl.col("recorded_cost_usd"),
