@@ -58,15 +58,15 @@ with counted as (
         *,
         uncached_input(ledger) as uncached_input_tokens,
         -- How much of the audio, images and video was cached is mostly not told: no more of them can be uncached than there
-        -- is uncached input. What was cached costs what cached input costs.
-        if(uncached_input_tokens < input_tokens, greatest(uncached_input_tokens, 0), null)::bigint as most_uncached,
+        -- is uncached input. What was cached costs what cached input costs. (`case`: an older client knows no `if`.)
+        case when uncached_input_tokens < input_tokens then greatest(uncached_input_tokens, 0) end::bigint as most_uncached,
         case
             when input_audio_tokens is null then null
             when cache_read_audio_tokens is not null then greatest(input_audio_tokens - cache_read_audio_tokens, 0)
             else least(input_audio_tokens, most_uncached)
         end as uncached_audio_tokens,
-        if(input_image_tokens is not null, least(input_image_tokens, most_uncached), null) as uncached_image_tokens,
-        if(input_video_tokens is not null, least(input_video_tokens, most_uncached), null) as uncached_video_tokens,
+        case when input_image_tokens is not null then least(input_image_tokens, most_uncached) end as uncached_image_tokens,
+        case when input_video_tokens is not null then least(input_video_tokens, most_uncached) end as uncached_video_tokens,
         1 as call_count,
         -- What served the call is what it costs; where that is not told, what was asked for.
         coalesce(model, model_requested) as priced_model,
