@@ -54,7 +54,7 @@ OWN = [
     call(49, "openai", "gpt-5-mini", "2026-11-20T10:00:00Z", output_tokens=None),
     call(50, "openai", "gpt-5-mini", "2026-11-20T10:00:00Z", cache_read_tokens=5000),
     call(51, "GROQ", "Llama-3.1-8B-Instant", "2026-11-20T10:00:00Z", code_session_count=1),
-    call(52, "replicate", "acme/upscaler", "2026-11-20T10:00:00Z", compute_microseconds=2_500_001),
+    call(52, "replicate", "acme/upscaler", "2026-11-20T10:00:00Z", compute_seconds=2.500001),
     call(53, "openai", "gpt-5-mini", "2026-11-20T10:00:00Z", recorded_cost_usd="0.5"),
     call(54, "openai", "gpt-5-mini", "2026-11-20T10:00:00Z", status="cache_hit"),
 ]

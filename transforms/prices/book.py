@@ -172,7 +172,7 @@ def matcher(rule: dict) -> Callable[[dict], bool]:
     }
     # any model is also one that the log does not name
     return lambda ref: all(
-        (ref[name] is not None or name == "model") and pattern.fullmatch(str(ref[name] or ""))
+        pattern.fullmatch(str(ref[name])) if ref[name] is not None else name == "model" and pattern.fullmatch("")
         for name, pattern in patterns.items()
     )
 

@@ -311,6 +311,13 @@ def test_a_price_for_any_model_is_for_one_that_the_log_does_not_name():
     assert rows_of([deal(model="gpt*")], [], refs).is_empty()
 
 
+def test_a_rule_for_calls_that_are_no_batch():
+    refs = pl.DataFrame([("lab", "m", None, None, is_batch) for is_batch in (None, False, True)], schema=PRICE_REFS,
+                        orient="row")  # fmt: skip
+    rows = rows_of([deal(model="m", is_batch=False)], [], refs).filter(token_class="input")
+    assert rows["is_batch"].to_list() == [False]
+
+
 def test_a_fee_does_not_make_a_free_model_cost():
     catalogue = [row("input", 0, price_status="free"), row("output", 0, price_status="free"), row("web_search", 7)]
     assert cards_of([], catalogue, ONE)["price_status"].to_list() == ["free"]
