@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,19 @@ import polars as pl
 from pipelines.durable import fsync
 from pipelines.log_files import as_glob
 from pipelines.settings import UserError
-from pipelines.warehouse_models import KEPT_DURING_BUILD, SQL, TABLES, VIEWS, model_header, model_sql
+from pipelines.warehouse_models import (
+    KEPT_DURING_BUILD,
+    SCALAR_MACROS,
+    SQL,
+    TABLE_MACROS,
+    TABLES,
+    VIEWS,
+    model_header,
+    model_sql,
+    models_behind,
+    signature,
+    words,
+)
 from pipelines.warehouse_sources import (
     CONTENTS,
     FILE_SOURCES,
@@ -93,29 +106,47 @@ def fill(connection: duckdb.DuckDBPyConnection, inputs: Inputs) -> None:
     make_models(connection)
 
 
-def make_models(connection: duckdb.DuckDBPyConnection) -> None:
-    """Run macros and models over the schema `source`, with their comments."""
-    for macros in ("macros.sql", "allocation_macros.sql"):
+def make_models(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None) -> None:
+    """Run macros and models over the schema `source`, with their comments: all, or `names` and what they read."""
+    chosen = models_behind(VIEWS + TABLES + TABLE_MACROS if names is None else names)
+    for macros in SCALAR_MACROS:
         connection.execute((SQL / macros).read_text())
     for name in VIEWS:
-        connection.execute(f"create view {name} as {model_sql(name)}")
+        if name in chosen:
+            connection.execute(f"create view {name} as {model_sql(name)}")
     for name in KEPT_DURING_BUILD:
-        # A temporary table hides the view of its name until the connection closes.
-        connection.execute(f"create temporary table {name} as from main.{name}")
+        if name in chosen:
+            # A temporary table hides the view of its name until the connection closes.
+            connection.execute(f"create temporary table {name} as from main.{name}")
     for name in TABLES:
-        connection.execute(f"create table {name} as {model_sql(name)}")
+        if name in chosen:
+            connection.execute(f"create table {name} as {model_sql(name)}")
+    for name in TABLE_MACROS:
+        if name in chosen:
+            connection.execute(f"create macro {signature(name)} as table {model_sql(name)}")
+    _comment(connection, chosen)
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+    """Put what the files say of themselves beside what was made of them."""
     database = connection.sql("select current_database()").fetchall()[0][0]
-    for name in VIEWS + TABLES:
+    for name in names:
         grain, columns = model_header(name)
         place = f"{identifier(database)}.main.{name}"
+        if name in TABLE_MACROS:
+            connection.execute(f"comment on macro table {place} is {literal(f'{signature(name)}: {grain}')}")
+            continue
         connection.execute(f"comment on {'view' if name in VIEWS else 'table'} {place} is {literal(grain)}")
         for column, meaning in columns.items():
             connection.execute(f"comment on column {place}.{column} is {literal(meaning)}")
 
 
-def run_checks(connection: duckdb.DuckDBPyConnection) -> None:
-    """Raise CheckFailed for the first query of `sql/checks` that returns rows."""
+def run_checks(connection: duckdb.DuckDBPyConnection, made: set[str] | None = None) -> None:
+    """Raise CheckFailed for the first query of `sql/checks` that returns rows; of those that read nothing but the
+    models `made`, where these are given."""
     for check in sorted((SQL / "checks").glob("*.sql")):
+        if made is not None and not words(check.read_text()) & {*VIEWS, *TABLES} <= made:
+            continue
         failing = frame_of(connection, check.read_text())
         if failing.height:
             sample = "; ".join(str(row) for row in failing.head(3).to_dicts())

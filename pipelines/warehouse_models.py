@@ -1,5 +1,7 @@
-"""Which models the published catalogue has, in build order, and what the files in `sql/models` say of themselves."""
+"""Which models the published catalogue has, in build order, and what the files in `sql` say of themselves."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
@@ -44,12 +46,40 @@ TABLES = (
 KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")
 
 
+# Functions of SQL alone, each file after those that it uses.
+SCALAR_MACROS = ("macros.sql", "allocation_macros.sql", "interval_macros.sql")
+# Questions with parameters, `from name(...)`; they cost a build nothing, for DuckDB plans them when they are asked.
+TABLE_MACROS: tuple[str, ...] = ()
+
+
 def model_sql(name: str) -> str:
-    return (SQL / "models" / f"{name}.sql").read_text()
+    folder = "table_macros" if name in TABLE_MACROS else "models"
+    return (SQL / folder / f"{name}.sql").read_text()
 
 
 def model_header(name: str) -> tuple[str, dict[str, str]]:
-    """Grain sentence and {column: meaning} of a model, from the comment lines at its top."""
+    """Grain sentence and {column: meaning} of a model or table macro, from the comment lines at its top."""
     lines = [line[3:] for line in model_sql(name).splitlines() if line.startswith("-- ")]
     columns = (line.split(" | ", 1) for line in lines if " | " in line)
     return lines[0], dict(columns)
+
+
+def signature(name: str) -> str:
+    """A table macro's name with its parameters and their defaults: its file's line `-- name(...)`."""
+    return next(line[3:] for line in model_sql(name).splitlines() if line.startswith(f"-- {name}("))
+
+
+def models_behind(names: Iterable[str]) -> set[str]:
+    """The models and table macros that any of `names` reads, directly or not, and these themselves."""
+    every, found, asked = {*VIEWS, *TABLES, *TABLE_MACROS}, set[str](), set(names)
+    while asked:
+        found |= asked
+        asked = {word for name in asked for word in words(model_sql(name)) & every} - found
+    return found
+
+
+def words(sql: str) -> set[str]:
+    """The names in a SQL text but for those of its own CTEs, of the schema `source` and of what comments say."""
+    code = re.sub(r"--.*|'[^']*'|source\.\w+", "", sql)
+    own = set(re.findall(r"(\w+) as (?:materialized )?\($", code, re.MULTILINE))
+    return set(re.findall(r"\w+", code)) - own

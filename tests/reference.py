@@ -76,7 +76,8 @@ def card(call: dict, book: list[dict], rules: list[dict] = ()) -> tuple[dict[str
     """Pico-USD per unit of each class for this call, and how sure it is: as unsure as the least sure of its rates."""
     if call["called_at"] is None:
         # The newest prices, where no hour of the week changes them.
-        edges = {row["week_second_from"] for row in [*book, *rules]} | {0}
+        ends = {row["week_second_to"] for row in [*book, *rules]} - {7 * 86_400}
+        edges = {row["week_second_from"] for row in [*book, *rules]} | ends | {0}
         monday = END_OF_TIME - timedelta(days=END_OF_TIME.weekday())
         cards = [card(call | {"called_at": monday + timedelta(seconds=edge)}, book, rules) for edge in edges]
         return cards[0] if all(other == cards[0] for other in cards) else ({}, "unknown_model")

@@ -168,13 +168,13 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
     return frames
 
 
-def catalogue(given: dict) -> duckdb.DuckDBPyConnection:
-    """A database in memory with all models over the sources of `given`."""
+def catalogue(given: dict, *names: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory with all models over the sources of `given`, or with `names` and what they read."""
     connection = warehouse.connect()
     connection.execute("create schema source")
     for name, frame in sources(given).items():
         warehouse.load_table(connection, name, frame, dict(frame.schema))
-    warehouse.make_models(connection)
+    warehouse.make_models(connection, names or None)
     return connection
 
 

@@ -1,7 +1,8 @@
 """Given/expect cases beside the models: tests/sql/<model>/<case>.yaml.
 
 `given` holds rows by source table (what a row does not name has the default of builders.py), `expect` the columns that
-the case is about, of all rows, or of those that `where` selects; the order of rows does not matter.
+the case is about, of all rows, or of those that `where` selects; the order of rows does not matter. A case of a table
+macro has its arguments under `with`.
 """
 
 from datetime import UTC, date, datetime
@@ -11,23 +12,26 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines import warehouse
+from pipelines import warehouse, warehouse_models
 from tests.sql import builders
 
 FOLDER = Path(__file__).parent
 CASES = sorted(FOLDER.glob("*/*.yaml"))
 MODELS = warehouse.VIEWS + warehouse.TABLES
+QUESTIONS = MODELS + warehouse_models.TABLE_MACROS
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_case(path):
     case = yaml.safe_load(path.read_text())
-    assert set(case) <= {"about", "given", "where", "expect"}
-    with builders.catalogue(case["given"]) as connection:
+    assert set(case) <= {"about", "given", "with", "where", "expect"}
+    name = path.parent.name
+    with builders.catalogue(case["given"], name) as connection:
         columns = ", ".join(case["expect"][0]) if case["expect"] else "*"
         where = case.get("where", "true")
-        rows = warehouse.frame_of(connection, f"select {columns} from {path.parent.name} where {where}")
-        warehouse.run_checks(connection)
+        asked = f"{name}({case.get('with', '')})" if name in warehouse_models.TABLE_MACROS else name
+        rows = warehouse.frame_of(connection, f"select {columns} from {asked} where {where}")
+        warehouse.run_checks(connection, warehouse_models.models_behind([name]))
     found = [{column: comparable(value) for column, value in row.items()} for row in rows.to_dicts()]
     expected = [{column: comparable(value) for column, value in row.items()} for row in case["expect"]]
     assert sorted(found, key=repr) == sorted(expected, key=repr)
@@ -35,17 +39,24 @@ def test_case(path):
 
 def test_every_model_has_a_case():
     folders = {path.parent.name for path in CASES}
-    assert folders == set(MODELS)
+    assert folders == set(QUESTIONS)
 
 
 def test_every_file_is_a_model_in_the_build_order():
     assert sorted(path.stem for path in (warehouse.SQL / "models").glob("*.sql")) == sorted(MODELS)
+    macros = (warehouse.SQL / "table_macros").glob("*.sql")
+    assert sorted(path.stem for path in macros) == sorted(warehouse_models.TABLE_MACROS)
+
+
+def test_all_models_at_once_keep_every_promise():
+    with builders.catalogue(SMALL_SHOP) as connection:
+        warehouse.run_checks(connection)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_header_tells_grain_and_every_column(name):
     grain, columns = warehouse.model_header(name)
-    with builders.catalogue({}) as connection:
+    with builders.catalogue({}, name) as connection:
         result = warehouse.frame_of(connection, f"select * from {name}")
         comments = warehouse.frame_of(
             connection,
