@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -65,12 +65,13 @@ def kept_input(
     return read(path)
 
 
-def made_of(store: Ledger, settings: Settings, scenario_names: list[str]) -> str:
+def made_of(store: Ledger, settings: Settings, scenarios: Sequence[object]) -> str:
     """What a build is made of, as text: the same text means that the published catalogue is still right."""
     kept = store.manifest.rows("select kind, hash from input where id in (select max(id) from input group by kind)")
     versions = [importlib.metadata.version(name) for name in ("tokenspread", *PRICE_PACKAGES)]
     told = sorted(settings.aliases.items()), str(settings.prices_as_of)
-    return json.dumps([store.manifest.version(), kept, scenario_names, versions, told, _code_digest()])
+    # their text holds all that they say
+    return json.dumps([store.manifest.version(), kept, list(map(repr, scenarios)), versions, told, _code_digest()])
 
 
 def _code_digest() -> str:

@@ -20,6 +20,7 @@ from transforms.prices import book, cards
 CORRECTIONS = "corrections"  # kind of kept input
 SHIPPED = Path(price_file.__file__).with_name("corrections.csv")
 THEN, NOW = "believed_then", "believed_now"  # books, see sql/models/price_book_revision.sql
+LIST = "list"  # the book without the user's contract
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Priced:
     history: pl.DataFrame
     book_hash: str
     rate_cards: pl.DataFrame
-    book_rates: pl.DataFrame  # of the other belief, THEN or NOW
+    book_rates: pl.DataFrame  # of the other belief, THEN or NOW, and of LIST where there is a contract
     unmatched_rates: pl.DataFrame
     contract_terms: pl.DataFrame
     are_terms_revised: bool  # between THEN and NOW
@@ -51,8 +52,10 @@ def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime)
         before = _believed_at(store, history, named, then, is_asked=as_of is not None)
         if as_of or book.book_hash(before) != book.book_hash(books[NOW]):
             books = {THEN: before} | books if as_of else books | {THEN: before}
-    rate_cards, book_rates = cards.rate_cards(books, refs)
     is_bill = pl.col("rate_pico").is_null() & pl.col("multiplier_nano").is_null()  # told of in contract_terms
+    if not own.filter(~is_bill).is_empty():
+        books[LIST] = stated(named, pl.concat([own.filter(is_bill), imported_corrections(store)]))
+    rate_cards, book_rates = cards.rate_cards(books, refs)
     terms, terms_then = contract_terms(store), contract_terms(store, then)
     believed_terms = terms_then if as_of else terms
     return Priced(

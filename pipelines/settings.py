@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_CONFIG = Path("tokenspread.toml")
-TABLES = ("input", "attribution", "log", "outcomes", "aliases", "bill")
+TABLES = ("input", "attribution", "log", "outcomes", "aliases", "bill", "scenarios")
 INPUT_KEYS = ("logs", "outcomes", "revenue", "prices", "scenarios", "data", "shape")
 LISTS = ("logs", "outcomes", "scenarios")  # of [input]: a text or a list of texts; the others are one text
 MAPPING_TABLES = ("match", "calls_where", "outcomes_where", "fields")
@@ -36,6 +36,7 @@ class Settings:
     revenue: Path | None = None
     prices: Path | None = None
     scenarios: tuple[str, ...] = ("-30%", "+50%")
+    scenario_tables: dict[str, Any] = field(default_factory=dict)  # what the scenarios of a name are
     data: Path = Path("tokenspread_data")
     shape: str | None = None
     log_mappings: dict[str, Any] = field(default_factory=dict)
@@ -77,16 +78,22 @@ def _is_for(shape: str, name: str, rule: Any) -> bool:
     return name == shape or not is_table_of_rules
 
 
-def _from_file(config: Path) -> Settings:
+def document_of(config: Path, known: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The tables of a TOML file, which may be no others than `known`. Raises UserError."""
     try:
         document = tomllib.loads(config.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{config}: cannot be read ({error.strerror}); check the path given to --config") from None
+        raise UserError(f"{config}: cannot be read ({error.strerror}); check the path") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{config}: not valid TOML ({error}); mend that line") from None
-    _refuse_unknown(config, "", document, TABLES)
+    _refuse_unknown(config, "", document, known)
     for name, table in document.items():
         _refuse_other_than(dict, config, f"[{name}]", table)
+    return document
+
+
+def _from_file(config: Path) -> Settings:
+    document = document_of(config, TABLES)
     given = document.get("input", {})
     _refuse_unknown(config, "[input] ", given, INPUT_KEYS)
     _refuse_wrong_types(config, document)
@@ -99,6 +106,7 @@ def _from_file(config: Path) -> Settings:
         attribution=document.get("attribution", {}),
         aliases=document.get("aliases", {}),
         bill_mappings=document.get("bill", {}),
+        scenario_tables=document.get("scenarios", {}),
     )
 
 

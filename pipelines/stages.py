@@ -5,21 +5,23 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from pipelines import bills, build_inputs, ledger, log_files, pricing, readings, revenue_file, warehouse
+from pipelines import bills, build_inputs, ledger, log_files, pricing, readings, revenue_file, warehouse, what_if
 from pipelines.draft import Draft
 from pipelines.exact import lines_of
 from pipelines.intake import DAMAGED, Intake, why
 from pipelines.ledger import Ledger
-from pipelines.prices import price_file
+from pipelines.prices import catalogue, price_file
 from pipelines.reader import Reader
 from pipelines.reading import Report
 from pipelines.settings import Settings, UserError
 from pipelines.summaries import BuildSummary, IngestSummary, Inspection, Reconciled
-from transforms import attribution, bill_schemas, reconciliation, scenarios, schemas, settlement, shapes
+from transforms import attribution, bill_schemas, reconciliation, schemas, settlement, shapes
+from transforms.scenarios.definitions import Scenario
 from transforms.shapes import signs as signs_of
 
 Advance = Callable[[int, int], None]
@@ -87,16 +89,13 @@ def ingest(
     return summary
 
 
-def _check_inputs(settings: Settings) -> list[scenarios.Scenario]:
+def _check_inputs(settings: Settings) -> list[Scenario]:
     """The scenarios; a mistake in a small file or in a scenario is told before anything is read."""
     if settings.prices:
         price_file.read_price_file(settings.prices)
     if settings.revenue:
         revenue_file.read_revenue_file(settings.revenue)
-    try:
-        return scenarios.parse_all(settings.scenarios)
-    except ValueError as error:
-        raise UserError(f"--scenario: {error}") from None
+    return what_if.chosen(settings)
 
 
 def _commit(store: Ledger, draft: Draft, report: Report, settings: Settings) -> IngestSummary:
@@ -115,12 +114,13 @@ def build(settings: Settings) -> BuildSummary:
     with ledger.opened(settings.data) as store:
         build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
         link = store.data / "warehouse.duckdb"
-        inputs_text = build_inputs.made_of(store, settings, [scenario.name for scenario in chosen])
+        inputs_text = build_inputs.made_of(store, settings, chosen)
         if store.manifest.last_build() == inputs_text and link.exists():
             return BuildSummary(link, False, _unpriced_call_count(settings))
         with store.manifest.run("build") as done:
             refs = warehouse.distinct_price_refs(store.paths("ledger"))
             now = datetime.now(UTC)
+            refs = pl.concat([refs, what_if.target_refs(chosen, refs)])
             prices = pricing.priced(store, settings, refs, now)
             build_inputs.keep_price_history(store, prices.history, refs, now)
             path = store.new_catalogue()
@@ -133,7 +133,7 @@ def build(settings: Settings) -> BuildSummary:
 
 
 def _warehouse_inputs(
-    store: Ledger, settings: Settings, prices: pricing.Priced, chosen: list[scenarios.Scenario]
+    store: Ledger, settings: Settings, prices: pricing.Priced, chosen: list[Scenario]
 ) -> warehouse.Inputs:
     told = {
         "price_book_hash": prices.book_hash,
@@ -150,8 +150,8 @@ def _warehouse_inputs(
         price_names=prices.refs,
         rate_cards=prices.rate_cards,
         book_rates=prices.book_rates,
-        scenarios=[scenarios.ACTUAL, *(scenario.name for scenario in chosen)],
-        scenario_rates=scenarios.scenario_rates(prices.rate_cards, chosen),
+        scenario_tables=partial(what_if.resolve, chosen, prices),
+        context_bounds=catalogue.context_bounds(),
         unmatched_rates=prices.unmatched_rates,
         contract_terms=prices.contract_terms,
         revenue=build_inputs.kept_input(store, "revenue", revenue_file.read_revenue_file, schemas.REVENUE),

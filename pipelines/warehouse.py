@@ -20,11 +20,13 @@ from pipelines.durable import fsync
 from pipelines.log_files import as_glob
 from pipelines.settings import UserError
 from pipelines.warehouse_models import (
+    CUBE,
     KEPT_DURING_BUILD,
     SCALAR_MACROS,
     SQL,
     TABLE_MACROS,
     TABLES,
+    UNPUBLISHED,
     VIEWS,
     model_header,
     model_sql,
@@ -36,6 +38,7 @@ from pipelines.warehouse_sources import (
     CONTENTS,
     FILE_SOURCES,
     RUNS,
+    SCENARIO_SOURCES,
     TABLE_SOURCES,
     Inputs,
     arrow_of,
@@ -103,11 +106,14 @@ def fill(connection: duckdb.DuckDBPyConnection, inputs: Inputs) -> None:
         connection.execute(f"create view source.{name} as {select_from_files(FILE_SOURCES[name], files)}")
     for name, frame in inputs.tables_by_source.items():
         load_table(connection, name, frame, TABLE_SOURCES[name])
+    make_cube(connection)
+    for name, frame in inputs.scenario_tables(lambda query: frame_of(connection, query)).items():
+        load_table(connection, name, frame, SCENARIO_SOURCES[name])
     make_models(connection)
 
 
-def make_models(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None) -> None:
-    """Run macros and models over the schema `source`, with their comments: all, or `names` and what they read."""
+def make_cube(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None) -> None:
+    """Make macros, views and the usage cube over the schema `source`: what scenarios are told from."""
     chosen = models_behind(VIEWS + TABLES + TABLE_MACROS if names is None else names)
     for macros in SCALAR_MACROS:
         connection.execute((SQL / macros).read_text())
@@ -118,13 +124,20 @@ def make_models(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | No
         if name in chosen:
             # A temporary table hides the view of its name until the connection closes.
             connection.execute(f"create temporary table {name} as from main.{name}")
-    for name in TABLES:
-        if name in chosen:
-            connection.execute(f"create table {name} as {model_sql(name)}")
     for name in TABLE_MACROS:
         if name in chosen:
             connection.execute(f"create macro {signature(name)} as table {model_sql(name)}")
-    _comment(connection, chosen)
+    if CUBE in chosen:
+        connection.execute(f"create table {CUBE} as {model_sql(CUBE)}")
+
+
+def make_models(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None) -> None:
+    """Make the tables over the usage cube, and comment on all: every one, or `names` and what they read."""
+    chosen = models_behind(VIEWS + TABLES + TABLE_MACROS if names is None else names)
+    for name in TABLES:
+        if name in chosen and name != CUBE:
+            connection.execute(f"create {UNPUBLISHED.get(name, 'table')} {name} as {model_sql(name)}")
+    _comment(connection, chosen - {*UNPUBLISHED})
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:

@@ -17,8 +17,12 @@ VIEWS = (
     "unmatched_rates",
     "recorded_cost_differences",
 )
+CUBE = "usage_cube"  # the first table: scenarios are told from it, and every other table may read them
 TABLES = (
-    "usage_cube",
+    CUBE,
+    "scenario_moves",
+    "scenario_rates",
+    "scenario_cells",
     "contract_spend",
     "contract_terms",
     "allocated_costs",
@@ -42,6 +46,12 @@ TABLES = (
     "guard_findings",
     "about",
 )
+# What only a build reads: temporary, and never published.
+UNPUBLISHED = {
+    "scenario_moves": "temporary table",
+    "scenario_rates": "temporary table",
+    "scenario_cells": "temporary view",
+}
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
 KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")
 

@@ -1,6 +1,6 @@
 """What a build of the warehouse reads: the schema `source`, as DuckDB is told of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 
 from pipelines.log_files import as_glob
-from transforms import schemas
+from transforms import scenario_schemas, schemas
 
+Ask = Callable[[str], pl.DataFrame]
 # What a ref of the ledger is called where prices are asked for, by the user's aliases.
 PRICE_NAMES = schemas.PRICE_REFS | {"as_provider": pl.String, "as_model": pl.String}
 CONTENTS = {
@@ -43,14 +44,20 @@ TABLE_SOURCES = {
     "price_book": schemas.PRICE_BOOK,
     "rate_cards": schemas.RATE_CARDS,
     "book_rates": schemas.BOOK_RATES,
-    "scenarios": {"scenario": pl.String, "scenario_order": pl.Int32},
-    "scenario_rates": schemas.SCENARIO_RATES,
+    "context_bounds": {"context_above": pl.Int64},
     "unmatched_rates": schemas.PRICE_RULES,
     "contract_terms": schemas.CONTRACT_TERMS,
     "revenue": schemas.REVENUE,
     "runs": RUNS,
     "settings": {"key": pl.String, "value": pl.String},
     "parquet_files": {"path": pl.String},
+}
+# Told from the usage cube, so bound after it is made.
+SCENARIO_SOURCES = {
+    "scenarios": scenario_schemas.SCENARIOS,
+    "scenario_scopes": scenario_schemas.SCENARIO_SCOPES,
+    "scenario_rates": scenario_schemas.SCENARIO_RATES,
+    "left_terms": scenario_schemas.LEFT_TERMS,
 }
 FILE_SOURCES = {"ledger": schemas.LEDGER, "outcomes": schemas.OUTCOMES, "quarantine": schemas.QUARANTINE}
 
@@ -79,8 +86,8 @@ class Inputs:
     price_book: pl.DataFrame
     rate_cards: pl.DataFrame
     book_rates: pl.DataFrame  # what another book says on the same cards
-    scenarios: list[str]  # names in order, actual first
-    scenario_rates: pl.DataFrame
+    scenario_tables: Callable[[Ask], dict[str, pl.DataFrame]]  # SCENARIO_SOURCES, from queries to the usage cube
+    context_bounds: list[int]
     unmatched_rates: pl.DataFrame  # of the user's price file, those that speak of no call
     contract_terms: pl.DataFrame
     revenue: pl.DataFrame
@@ -96,7 +103,7 @@ class Inputs:
         """The small sources; `parquet_files` are the only files that a reader of the catalogue may touch."""
         files = sum(self.files_by_source.values(), [])
         lists = {
-            "scenarios": {"scenario": self.scenarios, "scenario_order": range(len(self.scenarios))},
+            "context_bounds": {"context_above": self.context_bounds},
             "settings": {"key": list(self.settings), "value": list(self.settings.values())},
             "parquet_files": {"path": files},
         }

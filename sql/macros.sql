@@ -76,12 +76,16 @@ create or replace macro cost_of(used, rates) as
 create or replace macro priced_part(quantity, rate) as
     case when rate is null then 0::hugeint else coalesce(quantity, 0)::hugeint end;
 
--- Whether the parts that have rates of their own exceed what they are parts of: then no sum of classes is right.
-create or replace macro parts_exceed(used, rates) as
+-- Whether any part has a rate of its own.
+create or replace macro has_part_rates(rates) as
     coalesce(
         rates.input_audio_rate, rates.input_image_rate, rates.input_video_rate, rates.cache_read_audio_rate,
         rates.output_audio_rate, rates.output_image_rate, rates.reasoning_rate
-    ) is not null
+    ) is not null;
+
+-- Whether the parts that have rates of their own exceed what they are parts of: then no sum of classes is right.
+create or replace macro parts_exceed(used, rates) as
+    has_part_rates(rates)
     and (
         used.uncached_input_tokens
         < priced_part(used.uncached_audio_tokens, rates.input_audio_rate)
@@ -92,6 +96,19 @@ create or replace macro parts_exceed(used, rates) as
         < priced_part(used.output_audio_tokens, rates.output_audio_rate)
         + priced_part(used.output_image_tokens, rates.output_image_rate)
         + priced_part(used.reasoning_tokens, rates.reasoning_rate)
+    );
+
+-- Whether no part exceeds what it is part of, whatever has a rate; a call that tells no whole tells no excess.
+create or replace macro parts_are_within(used) as
+    not coalesce(
+        used.uncached_input_tokens < coalesce(used.uncached_audio_tokens, 0)
+        + coalesce(used.uncached_image_tokens, 0)
+        + coalesce(used.uncached_video_tokens, 0)
+        or coalesce(used.cache_read_tokens, 0) < coalesce(used.cache_read_audio_tokens, 0)
+        or used.output_tokens < coalesce(used.output_audio_tokens, 0)
+        + coalesce(used.output_image_tokens, 0)
+        + coalesce(used.reasoning_tokens, 0),
+        false
     );
 
 -- The classes of cost_of one by one, {token_class, quantity, rate, cost}, disjoint: their costs add up to cost_of.

@@ -231,14 +231,6 @@ PRICE_DIFFERENCES = {
     "note": pl.String,
 }
 
-# RATE_CARDS under each scenario, exact: atto-USD per unit. The scenario "actual" is the cards themselves.
-SCENARIO_RATES = {
-    "scenario": pl.String,
-    "scenario_order": pl.Int32,
-    "card_id": pl.Int64,
-    **{f"{name}_rate": pl.Int128 for name in TOKEN_CLASSES},  # atto-USD per unit
-}
-
 
 def conform(frame: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
     """`frame` with exactly the columns of `schema`, in its order; a missing column or a wrong type raises."""

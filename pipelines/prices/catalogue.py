@@ -56,6 +56,31 @@ def status_as_same(provider: str | None, name: str, other: str) -> str | None:
     return _match_status(found[1], found[2]) if found and known and found[1] is known[1] else None
 
 
+def is_provider(name: str) -> bool:
+    """Whether the catalogue knows a provider of this id."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    return any(provider.id == name for provider in get_snapshot().providers)
+
+
+def provider_of(model: str) -> str | None:
+    """The provider that the catalogue lists a model of this name for; None: it knows none."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    found = _find_model(get_snapshot(), None, model)
+    return found and found[0].id
+
+
+def context_bounds() -> list[int]:
+    """Every number of input tokens above which any model of the catalogue has another price."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    models = [model for provider in get_snapshot().providers for model in provider.models]
+    prices = [model.prices if isinstance(model.prices, list) else [model] for model in models]
+    tiered = [value for lists in prices for held in lists for value in vars(held.prices).values()]
+    return sorted({tier.start for value in tiered for tier in getattr(value, "tiers", ())})
+
+
 def _catalogue_rows(snapshot, ref: dict, source: str) -> Iterator[dict]:
     found = _find_model(snapshot, ref["provider"], ref["model"])
     if found is None:

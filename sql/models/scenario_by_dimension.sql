@@ -5,7 +5,9 @@
 -- scenario_order | order of the scenarios; 0: actual
 -- action_count | actions with a call in the row
 -- success_count | actions whose latest outcome is a success
--- cost_usd | cost of the same calls at the scenario's rates; null: none is priced
+-- cost_usd | cost of the same calls under the scenario; null: none is priced
+-- cost_low_usd | the same if every call that may cross a context bound, or whose tokens were measured, costs least; else cost_usd
+-- cost_high_usd | the same if it costs most
 -- cost_per_action_usd | cost_usd over all actions
 -- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
 -- cost_apart_usd | what they cost beside tokens and fees, see costs_apart; in all, with what no call bears; null: nothing
@@ -24,13 +26,12 @@ with named_cells as (
         ),
         coalesce(user_id, 'unattributed') as user_name,
         coalesce(customer_id, 'unattributed') as customer,
-        is_priced(price_status) as is_priced,
         is_success is not null as is_labelled,
-    from usage_cube
+    from scenario_cells
 ),
 
 cells as (
-    -- One pass over the cube: rates depend on the card alone.
+    -- One pass over the cube, and one over what a scoped scenario makes of it: rates depend on the card alone.
     select
         case
             when grouping(feature) = 0 then 'feature'
@@ -41,6 +42,9 @@ cells as (
             else 'all'
         end as dimension,
         coalesce(feature, user_name, customer, model, day, 'all') as name,
+        scope,
+        bound,
+        variant,
         card_id,
         is_priced,
         is_labelled,
@@ -63,22 +67,13 @@ cells as (
         sum(code_session_count) as code_session_count,
     from named_cells
     group by grouping sets (
-        (card_id, is_priced, is_labelled, feature),
-        (card_id, is_priced, is_labelled, user_name),
-        (card_id, is_priced, is_labelled, customer),
-        (card_id, is_priced, is_labelled, model),
-        (card_id, is_priced, is_labelled, day),
-        (card_id, is_priced, is_labelled)
+        (scope, bound, variant, card_id, is_priced, is_labelled, feature),
+        (scope, bound, variant, card_id, is_priced, is_labelled, user_name),
+        (scope, bound, variant, card_id, is_priced, is_labelled, customer),
+        (scope, bound, variant, card_id, is_priced, is_labelled, model),
+        (scope, bound, variant, card_id, is_priced, is_labelled, day),
+        (scope, bound, variant, card_id, is_priced, is_labelled)
     )
-),
-
-rates as (
-    select *
-    from source.scenario_rates
-    union all by name
-    -- Cells without a card are in every scenario too.
-    select *
-    from source.scenarios
 ),
 
 cell_costs as (
@@ -86,6 +81,7 @@ cell_costs as (
         cells.dimension,
         cells.name,
         cells.is_labelled,
+        cells.bound,
         cells.call_count,
         rates.scenario,
         rates.scenario_order,
@@ -94,8 +90,10 @@ cell_costs as (
             when cells.is_priced then 0::hugeint
         end as cost_atto,
     from cells
-    inner join rates
+    inner join scenario_rates as rates
         on cells.card_id is not distinct from rates.card_id
+        and cells.scope is not distinct from rates.scope
+        and case when cells.card_id is not null then cells.variant end is not distinct from rates.variant
 ),
 
 costs as (
@@ -104,9 +102,13 @@ costs as (
         name,
         scenario,
         scenario_order,
-        sum(cost_atto) as cost_atto,
-        sum(cost_atto) filter (where is_labelled) as labelled_cost_atto,
-        coalesce(sum(call_count) filter (where cost_atto is null), 0)::bigint as unpriced_call_count,
+        sum(cost_atto) filter (where bound in ('exact', 'point')) as cost_atto,
+        sum(cost_atto) filter (where bound in ('exact', 'low')) as low_cost_atto,
+        sum(cost_atto) filter (where bound in ('exact', 'high')) as high_cost_atto,
+        sum(cost_atto) filter (where is_labelled and bound in ('exact', 'point')) as labelled_cost_atto,
+        -- No unpriced call is a known zero: these count rows that were seen.
+        coalesce(sum(call_count) filter (where cost_atto is null and bound in ('exact', 'point')), 0)::bigint
+            as unpriced_call_count,
     from cell_costs
     group by dimension, name, scenario, scenario_order
 ),
@@ -208,6 +210,8 @@ select
     action_count,
     success_count,
     usd_from_atto(cost_atto) as cost_usd,
+    usd_from_atto(least(cost_atto, low_cost_atto)) as cost_low_usd,
+    usd_from_atto(greatest(cost_atto, high_cost_atto)) as cost_high_usd,
     usd_from_atto(divide_half_even(cost_atto, action_count)) as cost_per_action_usd,
     usd_from_atto(divide_half_even(labelled_cost_atto, success_count)) as cost_per_outcome_usd,
     usd_from_atto(cost_apart_atto) as cost_apart_usd,

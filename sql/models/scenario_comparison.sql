@@ -5,7 +5,9 @@
 -- scenario_order | order of the scenarios; 0: actual
 -- action_count | actions
 -- success_count | actions whose latest outcome is a success
--- cost_usd | cost of the same calls at the scenario's rates; null: none is priced
+-- cost_usd | cost of the same calls under the scenario; null: none is priced
+-- cost_low_usd | the same if every call that may cross a context bound, or whose tokens were measured, costs least; else cost_usd
+-- cost_high_usd | the same if it costs most
 -- cost_per_action_usd | cost_usd over all actions
 -- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
 -- cost_apart_usd | what they cost beside tokens and fees, see costs_apart; in all, with what no call bears; null: nothing
@@ -15,31 +17,25 @@
 -- survives | whether margin_usd is at least zero; null: not known, or it is while calls are unpriced
 -- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half), while what stands apart stays; at most this when calls are unpriced
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
-with rates as (
-    select *
-    from source.scenario_rates
-    union all by name
-    -- Cells without a card are in every scenario too.
-    select *
-    from source.scenarios
-),
-
-cell_costs as (
-    -- One pass over the cube.
+with cell_costs as (
+    -- One pass over the cube, and one over what a scoped scenario makes of it.
     select
         coalesce(cells.feature, 'unattributed') as feature,
         coalesce(cells.user_id, 'unattributed') as user_id,
         cells.is_success is not null as is_labelled,
+        cells.bound,
         cells.call_count,
         rates.scenario,
         rates.scenario_order,
         case
-            when is_priced(cells.price_status) and cells.card_id is not null then cost_of(cells, rates)
-            when is_priced(cells.price_status) then 0::hugeint
+            when cells.is_priced and cells.card_id is not null then cost_of(cells, rates)
+            when cells.is_priced then 0::hugeint
         end as cost_atto,
-    from usage_cube as cells
-    inner join rates
+    from scenario_cells as cells
+    inner join scenario_rates as rates
         on cells.card_id is not distinct from rates.card_id
+        and cells.scope is not distinct from rates.scope
+        and case when cells.card_id is not null then cells.variant end is not distinct from rates.variant
 ),
 
 pair_costs as (
@@ -48,9 +44,11 @@ pair_costs as (
         user_id,
         scenario,
         scenario_order,
-        sum(cost_atto) as cost_atto,
-        sum(cost_atto) filter (where is_labelled) as labelled_cost_atto,
-        sum(call_count) filter (where cost_atto is null) as unpriced_call_count,
+        sum(cost_atto) filter (where bound in ('exact', 'point')) as cost_atto,
+        sum(cost_atto) filter (where bound in ('exact', 'low')) as low_cost_atto,
+        sum(cost_atto) filter (where bound in ('exact', 'high')) as high_cost_atto,
+        sum(cost_atto) filter (where is_labelled and bound in ('exact', 'point')) as labelled_cost_atto,
+        sum(call_count) filter (where cost_atto is null and bound in ('exact', 'point')) as unpriced_call_count,
     from cell_costs
     group by all
 ),
@@ -62,6 +60,8 @@ costs as (
         scenario,
         scenario_order,
         sum(cost_atto) as cost_atto,
+        sum(low_cost_atto) as low_cost_atto,
+        sum(high_cost_atto) as high_cost_atto,
         sum(labelled_cost_atto) as labelled_cost_atto,
         -- No unpriced call is a known zero: these count rows that were seen.
         coalesce(sum(unpriced_call_count), 0)::bigint as unpriced_call_count,
@@ -143,6 +143,8 @@ select
     action_count,
     success_count,
     usd_from_atto(cost_atto) as cost_usd,
+    usd_from_atto(least(cost_atto, low_cost_atto)) as cost_low_usd,
+    usd_from_atto(greatest(cost_atto, high_cost_atto)) as cost_high_usd,
     usd_from_atto(divide_half_even(cost_atto, action_count)) as cost_per_action_usd,
     usd_from_atto(divide_half_even(labelled_cost_atto, success_count)) as cost_per_outcome_usd,
     usd_from_atto(cost_apart_atto) as cost_apart_usd,

@@ -9,6 +9,8 @@
 -- is_batch | made through a batch API; null: not told
 -- context_band | greatest context bound of any card below the call's input tokens; 0: below all; null: input unknown
 -- time_band | greatest bound of any card's time window up to the call, in seconds of the UTC week; null: instant unknown
+-- priced_since | last instant within a day at which any card begins or ends, up to the call; null: none, or instant unknown
+-- is_parts_within | whether audio, images, video and reasoning are no more than what they are parts of
 -- card_id | rate card that holds for the calls; null: none, usage unknown, or not billed
 -- price_status | as in calls
 -- environment | deployment environment, as told
@@ -21,6 +23,8 @@
 -- error_call_count | of these, with status error or refused
 -- unknown_usage_call_count | of these, with unknown input or output
 -- input_tokens | all input of the calls that tell it; null: none does
+-- least_input_tokens | input of the call with the least
+-- most_input_tokens | input of the call with the most
 -- uncached_input_tokens | input neither read from nor written to a cache
 -- uncached_audio_tokens | of the input, audio not read from a cache; null: no call tells of any
 -- cache_read_tokens | input read from a cache; null: no call tells of any
@@ -43,13 +47,27 @@
 -- cost_pico | cost of tokens and fees in integer pico-USD; null: unpriced
 -- time_cost_pico | cost of compute time, apart from cost_pico; null: none told
 with context_bounds as (
+    -- Of every model that there are prices of, whether or not it was called: calls may move to it.
     select list(distinct context_above) as bounds
-    from source.rate_cards
+    from (
+        select context_above from source.rate_cards
+        union all
+        select context_above from source.context_bounds
+    ) as bounds_of_both
 ),
 
 time_bounds as (
     select list(distinct week_second_from) as bounds
     from source.rate_cards
+),
+
+-- Other instants lie between two days, and the cube knows the day.
+span_bounds as (
+    select list(distinct bound) as bounds
+    from (
+        select unnest([valid_from, valid_to]) as bound from source.rate_cards
+    ) as bounds_of_both
+    where epoch_us(bound) % 86400000000 <> 0
 ),
 
 latest_outcomes as (
@@ -65,6 +83,7 @@ banded_calls as (
     select
         calls.*,
         list_max(list_filter(context_bounds.bounds, lambda bound: bound < calls.input_tokens)) as context_band,
+        list_max(list_filter(span_bounds.bounds, lambda bound: bound <= calls.called_at)) as priced_since,
         list_max(list_filter(time_bounds.bounds, lambda bound: bound <= utc_week_second(calls.called_at))) as time_band,
         -- A latency of more than a year is told in another unit: it is not known.
         coalesce(
@@ -74,6 +93,7 @@ banded_calls as (
     from calls
     cross join context_bounds
     cross join time_bounds
+    cross join span_bounds
 ),
 
 cells as (
@@ -87,6 +107,8 @@ cells as (
         banded_calls.is_batch,
         case when banded_calls.input_tokens is not null then coalesce(banded_calls.context_band, 0) end as context_band,
         case when banded_calls.called_at is not null then coalesce(banded_calls.time_band, 0) end as time_band,
+        banded_calls.priced_since,
+        parts_are_within(banded_calls) as is_parts_within,
         banded_calls.card_id,
         banded_calls.price_status,
         banded_calls.environment,
@@ -100,6 +122,8 @@ cells as (
         count(*) filter (where banded_calls.input_tokens is null or banded_calls.output_tokens is null)
             as unknown_usage_call_count,
         sum(banded_calls.input_tokens) as input_tokens,
+        min(banded_calls.input_tokens) as least_input_tokens,
+        max(banded_calls.input_tokens) as most_input_tokens,
         sum(banded_calls.uncached_input_tokens) as uncached_input_tokens,
         sum(banded_calls.uncached_audio_tokens) as uncached_audio_tokens,
         sum(banded_calls.cache_read_tokens) as cache_read_tokens,

@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 
 from pipelines import warehouse, warehouse_sources
-from transforms import schemas
+from transforms import scenario_schemas, schemas
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SCENARIOS = {"actual": "1", "-30%": "7/10", "+50%": "3/2"}
@@ -90,16 +90,16 @@ def run_row(number: int, **given) -> dict:
 
 
 def scenario_rates(cards: pl.DataFrame, scenarios: dict[str, str]) -> pl.DataFrame:
-    """schemas.SCENARIO_RATES: every rate of `cards` times a fraction, for each named scenario; the first is actual."""
+    """SCENARIO_RATES: every rate of `cards` times a fraction, for each named scenario; the first is actual."""
     rows = []
     for order, (scenario, factor) in enumerate(scenarios.items()):
         for card in cards.iter_rows(named=True):
-            row = {"scenario": scenario, "scenario_order": order, "card_id": card["card_id"]}
+            row = {"scenario": scenario, "scenario_order": order, "variant": 0, "card_id": card["card_id"]}
             for token_class in schemas.TOKEN_CLASSES:
                 rate = card[f"{token_class}_rate"]
                 row[f"{token_class}_rate"] = None if rate is None else int(rate * 10**6 * Fraction(factor))
             rows.append(row)
-    return pl.DataFrame(rows, schema=schemas.SCENARIO_RATES, orient="row")
+    return pl.DataFrame(rows, schema=scenario_schemas.SCENARIO_RATES, orient="row")
 
 
 def contents_of(ledger: pl.DataFrame, quarantine: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
@@ -153,8 +153,12 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
         frames[name] = pl.DataFrame(rows, schema=schema, orient="row")
     scenarios = given.get("scenarios", SCENARIOS)
     frames["scenario_rates"] = scenario_rates(frames["rate_cards"], scenarios)
-    named = {"scenario": list(scenarios), "scenario_order": range(len(scenarios))}
-    frames["scenarios"] = pl.DataFrame(named, schema=warehouse.TABLE_SOURCES["scenarios"])
+    named = [{"scenario": name, "scenario_order": order, "is_scoped": False} for order, name in enumerate(scenarios)]
+    frames["scenarios"] = pl.DataFrame(named, schema=scenario_schemas.SCENARIOS)
+    frames["scenario_scopes"] = schemas.empty(scenario_schemas.SCENARIO_SCOPES)
+    left = [{"scenario_order": order, "term_id": term} for order, term in given.get("left_terms", [])]
+    frames["left_terms"] = pl.DataFrame(left, schema=scenario_schemas.LEFT_TERMS)
+    frames["context_bounds"] = pl.DataFrame({"context_above": [0]}, schema=warehouse.TABLE_SOURCES["context_bounds"])
     if "contents" in given:
         rows = [dict.fromkeys(warehouse.CONTENTS) | row for row in given["contents"]]
         frames["contents"] = pl.DataFrame(rows, schema=warehouse.CONTENTS, orient="row")
@@ -174,6 +178,7 @@ def catalogue(given: dict, *names: str) -> duckdb.DuckDBPyConnection:
     connection.execute("create schema source")
     for name, frame in sources(given).items():
         warehouse.load_table(connection, name, frame, dict(frame.schema))
+    warehouse.make_cube(connection, names or None)
     warehouse.make_models(connection, names or None)
     return connection
 

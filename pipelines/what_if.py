@@ -1,0 +1,171 @@
+"""Step 7, scenarios: from what the user wrote, what the usage cube holds and what is known of prices to the tables that
+pricing reads."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.prices import catalogue
+from pipelines.pricing import LIST, Priced
+from pipelines.settings import Settings, UserError, document_of
+from pipelines.warehouse_sources import Ask
+from transforms import scenario_schemas, schemas
+from transforms.scenarios import definitions, tables, walk
+from transforms.scenarios.definitions import Scenario, Step
+
+Ref = tuple
+TOPS = """
+select {column} as name
+from usage_cube
+where {column} is not null
+group by {column}
+order by sum(cost_pico) desc nulls last, {column}
+limit {count}
+"""
+
+
+def chosen(settings: Settings) -> list[Scenario]:
+    """The scenarios that the settings name or define, also in the .toml files that they name. Raises UserError."""
+    files = [text for text in settings.scenarios if text.endswith(".toml")]
+    try:
+        defined = {name: definitions.scenario_of(name, table) for name, table in settings.scenario_tables.items()}
+        for file in files:
+            tables_of = document_of(Path(file), ("scenarios",)).get("scenarios", {})
+            defined |= {name: definitions.scenario_of(name, table) for name, table in tables_of.items()}
+        texts = [text for text in settings.scenarios if text not in files]
+        return definitions.parse_all([*texts, *defined], defined)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def target_refs(scenarios: Sequence[Scenario], refs: pl.DataFrame) -> pl.DataFrame:
+    """PRICE_REFS that calls of `refs` may move to under `scenarios`. Raises UserError."""
+    known = walk.Known(targets=targets(scenarios, refs), batched=None, free=None)
+    found = walk.reachable(scenarios, refs.select(list(schemas.PRICE_REFS)).rows(), known)
+    return pl.DataFrame(found, schema=schemas.PRICE_REFS, orient="row")
+
+
+def targets(scenarios: Sequence[Scenario], refs: pl.DataFrame) -> dict[str, tuple[str | None, str]]:
+    """Provider and model by the text that a step names them with. Raises UserError."""
+    steps = [(scenario, step) for scenario in scenarios for step in scenario.steps if step.get("with")]
+    return {step.get("with"): _target(scenario, step.get("with"), refs) for scenario, step in steps}
+
+
+def _target(scenario: Scenario, text: str, refs: pl.DataFrame) -> tuple[str | None, str]:
+    """The provider that the text names, else the one that the log has the model of, else its maker."""
+    head, _, rest = text.partition("/")
+    providers = set(refs["provider"].drop_nulls())
+    if rest and (head in providers or catalogue.is_provider(head)):
+        return head, rest
+    served = refs.filter(model=text)["provider"].unique().to_list()
+    if len(served) == 1:
+        return served[0], text
+    provider = catalogue.provider_of(text)
+    if provider is None or len(served) > 1:
+        fact = f"{text} is served by {', '.join(map(str, served))}" if served else f"nobody knows whose {text} is"
+        raise UserError(f"scenario {scenario.name!r}: {fact}; write provider/model")
+    return provider, text
+
+
+def resolve(scenarios: Sequence[Scenario], prices: Priced, ask: Ask) -> dict[str, pl.DataFrame]:
+    """The source tables of scenarios, from the usage cube that `ask` answers of. Raises UserError for a scenario that
+    names nothing in the ledger, and for a model that nobody has a price of."""
+    known = _known(scenarios, prices, ask)
+    every = [Scenario(definitions.ACTUAL), *scenarios]
+    by_columns = {columns: _scopes(columns, ask) for columns in set(map(walk.columns_of, every))}
+    scopes = {scenario.name: by_columns[walk.columns_of(scenario)] for scenario in every}
+    listed = prices.book_rates.filter(book=LIST)
+    found = tables.resolved(scenarios, scopes, prices.rate_cards, listed, known)
+    left = _left_terms(every, prices.contract_terms)
+    if by_columns[frozenset()].height:
+        _refuse_idle(found.idle, by_columns[frozenset()])
+        _refuse_unpriced(scenarios, found.scopes, prices.rate_cards)
+    return {
+        "scenarios": tables.scenarios_table(scenarios),
+        "scenario_scopes": found.scopes,
+        "scenario_rates": found.rates,
+        "left_terms": left,
+    }
+
+
+def _scopes(columns: frozenset[str], ask: Ask) -> pl.DataFrame:
+    others = sorted(columns)
+    refs = [name if name != "model" else "priced_model as model" for name in schemas.PRICE_REFS]
+    return ask(f"select distinct {', '.join([*refs, *others])} from usage_cube order by all")
+
+
+def _known(scenarios: Sequence[Scenario], prices: Priced, ask: Ask) -> walk.Known:
+    refs = list(schemas.PRICE_REFS)
+    cards, named = prices.rate_cards, prices.refs
+    told = cards.filter(pl.col("price_status").is_not_null() & (pl.col("price_status") != "context_unmatched"))
+    found = targets(scenarios, named)
+    tops = {top for scenario in scenarios for step in scenario.steps for top in walk.tops_of(step)}
+    return walk.Known(
+        targets=found,
+        batched=set(told.select(refs).iter_rows()),
+        names={row[:5]: {name for name in (row[1], row[6]) if name} for row in named.iter_rows()},
+        tops={top: _top(*top, ask) for top in tops},
+        evidence=_evidence(scenarios, named, found, ask),
+        free=set(cards.filter(price_status="free").select(refs).iter_rows()),
+    )
+
+
+def _top(kind: str, count: int, ask: Ask) -> set[str]:
+    return set(ask(TOPS.format(column=f"{kind}_id", count=count))["name"])
+
+
+def _evidence(
+    scenarios: Sequence[Scenario], named: pl.DataFrame, found: Mapping[str, tuple], ask: Ask
+) -> dict[tuple[str, str, str | None], walk.Evidence]:
+    return {}
+
+
+def _left_terms(scenarios: Sequence[Scenario], terms: pl.DataFrame) -> pl.DataFrame:
+    """Which terms of the contract each scenario leaves. Raises UserError for a step that leaves none."""
+    rows = []
+    for order, scenario in enumerate(scenarios):
+        for step in walk.term_steps(scenario):
+            found = [term for term in terms.iter_rows(named=True) if _is_left(step, term)]
+            if not found:
+                raise UserError(
+                    f"scenario {scenario.name!r}: the prices given have no such {step.value}; check --prices"
+                )
+            rows += sorted({(order, term["term_id"]) for term in found})
+    return pl.DataFrame(rows, schema=scenario_schemas.LEFT_TERMS, orient="row")
+
+
+def _is_left(step: Step, term: Mapping) -> bool:
+    selected = {key: (term[key] or "").lower() == value.lower() for key, value in step.select}
+    return term["kind"] == step.value and all(selected.values())
+
+
+def _refuse_idle(idle: Sequence[tuple[Scenario, int]], refs: pl.DataFrame) -> None:
+    if not idle:
+        return
+    scenario, number = idle[0]
+    step = scenario.steps[number]
+    said = ", ".join(f"{key}={value}" for key, value in [(step.verb, _shown(step)), *step.select, *step.beside])
+    models = sorted({f"{row[0]}/{row[1]}" for row in refs.select("provider", "model").iter_rows()})
+    listed = ", ".join(models[:10]) + (f" and {len(models) - 10} more" if len(models) > 10 else "")
+    raise UserError(
+        f"scenario {scenario.name!r}: no call is found by {said}; the log's models are {listed} (* is any text)"
+    )
+
+
+def _shown(step: Step) -> str:
+    if isinstance(step.value, Fraction) and step.verb in ("change", "activity"):
+        return definitions.percent_text(step.value)
+    return str(step.value)
+
+
+def _refuse_unpriced(scenarios: Sequence[Scenario], scopes: pl.DataFrame, cards: pl.DataFrame) -> None:
+    """A model that no source has a price of would leave all that moves to it without a cost."""
+    moved = scopes.filter("is_moved").select("scenario_order", provider="to_provider", model="to_model").unique()
+    lost = moved.join(cards, on=["provider", "model"], how="anti", nulls_equal=True).sort("scenario_order", "model")
+    for order, provider, model in lost.iter_rows():
+        raise UserError(
+            f"scenario {scenarios[order - 1].name!r}: nobody has a price of {provider}/{model}; check the name, or "
+            "give its price with --prices"
+        )
