@@ -63,15 +63,19 @@ def _target(scenario: Scenario, text: str, refs: pl.DataFrame) -> tuple[str | No
     if len(served) == 1:
         return served[0], text
     provider = catalogue.provider_of(text)
+    if provider is None and rest:
+        return head, rest
     if provider is None or len(served) > 1:
         fact = f"{text} is served by {', '.join(map(str, served))}" if served else f"nobody knows whose {text} is"
         raise UserError(f"scenario {scenario.name!r}: {fact}; write provider/model")
     return provider, text
 
 
-def resolve(scenarios: Sequence[Scenario], prices: Priced, ask: Ask) -> dict[str, pl.DataFrame]:
+def resolve(
+    scenarios: Sequence[Scenario], prices: Priced, ask: Ask, are_idle_told: bool = True
+) -> dict[str, pl.DataFrame]:
     """The source tables of scenarios, from the usage cube that `ask` answers of. Raises UserError for a scenario that
-    names nothing in the ledger, and for a model that nobody has a price of."""
+    names nothing in the ledger (unless not `are_idle_told`), and for a model that nobody has a price of."""
     known = _known(scenarios, prices, ask)
     every = [Scenario(definitions.ACTUAL), *scenarios]
     by_columns = {columns: _scopes(columns, ask) for columns in set(map(walk.columns_of, every))}
@@ -79,7 +83,7 @@ def resolve(scenarios: Sequence[Scenario], prices: Priced, ask: Ask) -> dict[str
     listed = prices.book_rates.filter(book=LIST)
     found = tables.resolved(scenarios, scopes, prices.rate_cards, listed, known)
     left = _left_terms(every, prices.contract_terms)
-    if by_columns[frozenset()].height:
+    if are_idle_told and by_columns[frozenset()].height:
         _refuse_idle(found.idle, by_columns[frozenset()])
         _refuse_unpriced(scenarios, found.scopes, prices.rate_cards)
     return {
