@@ -59,7 +59,7 @@ KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")
 # Functions of SQL alone, each file after those that it uses.
 SCALAR_MACROS = ("macros.sql", "allocation_macros.sql", "interval_macros.sql")
 # Questions with parameters, `from name(...)`; they cost a build nothing, for DuckDB plans them when they are asked.
-TABLE_MACROS: tuple[str, ...] = ()
+TABLE_MACROS: tuple[str, ...] = ("forecast",)
 
 
 def model_sql(name: str) -> str:

@@ -1,0 +1,33 @@
+"""The door to the forecast: `tokenspread forecast`. What is heavy is imported inside the command."""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.settings import Settings, UserError
+
+Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
+Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
+AsOf = Annotated[
+    str | None, typer.Option(help="Last day that the forecast knows (UTC); else the log's last day that is over.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
+
+
+def forecast(as_of: AsOf = None, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+    """Tell what the month comes to under each scenario, by weekdays, and how far off such forecasts were."""
+    from pipelines import stages
+    from pipelines.report import forecast as report
+
+    settings = Settings.load(config, data=data)
+    report.write(lambda query: stages.query(settings, query), _day(as_of), as_json, sys.stdout)
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--as-of {text}: no day; write it as 2026-01-31") from None
