@@ -23,6 +23,9 @@ THEN, NOW = "believed_then", "believed_now"  # books, see sql/models/price_book_
 LIST = "list"  # the book without the user's contract
 
 
+IS_BILL = pl.col("rate_pico").is_null() & pl.col("multiplier_nano").is_null()  # told of in contract_terms
+
+
 @dataclass(frozen=True)
 class Priced:
     """What a build knows of prices; `history` is PRICE_BOOK with all that was ever believed."""
@@ -33,6 +36,7 @@ class Priced:
     rate_cards: pl.DataFrame
     book_rates: pl.DataFrame  # of the other belief, THEN or NOW, and of LIST where there is a contract
     unmatched_rates: pl.DataFrame
+    rules: pl.DataFrame  # PRICE_RULES: the contract and the imported corrections
     contract_terms: pl.DataFrame
     are_terms_revised: bool  # between THEN and NOW
     notes: list[str]  # on settings that do nothing
@@ -44,7 +48,8 @@ def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime)
     if as_of and as_of > now:
         raise UserError(f"--prices-as-of {as_of:%Y-%m-%d %H:%M}: that is to come; name today or a day before")
     own = contract(store)
-    rows = stated(named, pl.concat([own, imported_corrections(store)]))
+    rules = pl.concat([own, imported_corrections(store)])
+    rows = stated(named, rules)
     history = book.revise(build_inputs.price_history(store), rows, now)
     then = as_of or _last_build(store)
     books = {NOW: book.current(history)}
@@ -52,9 +57,7 @@ def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime)
         before = _believed_at(store, history, named, then, is_asked=as_of is not None)
         if as_of or book.book_hash(before) != book.book_hash(books[NOW]):
             books = {THEN: before} | books if as_of else books | {THEN: before}
-    is_bill = pl.col("rate_pico").is_null() & pl.col("multiplier_nano").is_null()  # told of in contract_terms
-    if not own.filter(~is_bill).is_empty():
-        books[LIST] = stated(named, pl.concat([own.filter(is_bill), imported_corrections(store)]))
+    books |= _listed(named, rules)
     rate_cards, book_rates = cards.rate_cards(books, refs)
     terms, terms_then = contract_terms(store), contract_terms(store, then)
     believed_terms = terms_then if as_of else terms
@@ -64,7 +67,8 @@ def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime)
         book_hash=_hash(next(iter(books.values())), believed_terms),
         rate_cards=rate_cards,
         book_rates=book_rates,
-        unmatched_rates=book.unmatched(own.filter(~is_bill), named),
+        unmatched_rates=book.unmatched(own.filter(~IS_BILL), named),
+        rules=rules,
         contract_terms=believed_terms,
         are_terms_revised=then is not None and not _agreed(terms).equals(_agreed(terms_then)),
         notes=_alias_notes(settings, named, rows),
@@ -78,6 +82,22 @@ def stated(named: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
     # the shipped ones last: of two that are as specific the first holds
     rules = pl.concat([rules, price_file.read_price_file(SHIPPED, book.CORRECTION)])
     return book.applicable(named, rules, [book.answered(rows, named) for rows in sources])
+
+
+def priced_refs(
+    refs: pl.DataFrame, rules: pl.DataFrame, settings: Settings
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """RATE_CARDS of `refs` and their BOOK_RATES of LIST by `rules` and the catalogues of now; the refs as named."""
+    named = book.named(refs, settings.aliases)
+    books = {NOW: stated(named, rules)} | _listed(named, rules)
+    return *cards.rate_cards(books, refs), named
+
+
+def _listed(named: pl.DataFrame, rules: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The book without the contract's prices, where it has any."""
+    is_contract = (pl.col("source") == book.CONTRACT) & ~IS_BILL
+    has_contract = not rules.filter(is_contract).is_empty()
+    return {LIST: stated(named, rules.filter(~is_contract))} if has_contract else {}
 
 
 def contract(store: Ledger, at: datetime | None = None) -> pl.DataFrame:

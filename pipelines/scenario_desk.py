@@ -5,18 +5,17 @@ Nothing is written: the models that read scenarios are made once more, in memory
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import NamedTuple
 
 import polars as pl
 
 from pipelines import pricing, warehouse, what_if
-from pipelines.pricing import LIST
 from pipelines.settings import Settings, UserError
-from pipelines.warehouse_models import CUBE, models_behind, models_over, remade
-from pipelines.warehouse_sources import SCENARIO_SOURCES, TABLE_SOURCES, Ask
+from pipelines.warehouse_models import CUBE, remade
+from pipelines.warehouse_sources import CONTEXT_BOUNDS, PRICE_NAMES, SCENARIO_SOURCES, Ask
 from transforms import schemas
-from transforms.prices import book
 from transforms.scenarios.definitions import Scenario
 
 MOST_STEPS = 1_000
@@ -37,24 +36,63 @@ def grid_of(text: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def asked(settings: Settings, names: Sequence[str]) -> Iterator[Ask]:
-    """Queries to the models `names` under the settings' scenarios, and to everything published. Raises UserError."""
+def asked(settings: Settings, *names: str) -> Iterator[Ask]:
+    """Queries to the models `names` under the settings' scenarios, and to all that is published. Raises UserError."""
     link = settings.data / "warehouse.duckdb"
     warehouse.check_published(link)
     scenarios = what_if.chosen(settings)
     try:
         with warehouse.connect_sandboxed(link) as connection:
-            published = warehouse.asker(connection)
-            prices, is_covered = _prices(scenarios, published, settings)
-            again = remade(names, {*SCENARIO_SOURCES} if is_covered else {*SCENARIO_SOURCES, CUBE})
-            _open_room(connection, prices, again)
-            ask = warehouse.asker(connection)
+            ask = partial(warehouse.frame_of, connection)
+            prices, is_banded = _prices(scenarios, ask, settings)
+            again = remade(names, {*SCENARIO_SOURCES} | (set() if is_banded else {CUBE}))
+            sources = {"rate_cards": prices.rate_cards, "book_rates": prices.book_rates}
+            warehouse.open_room(connection, sources, again)
             if CUBE in again:
-                warehouse.make_cube(connection, again)
+                warehouse.make_cube(connection, [CUBE])
             for name, frame in what_if.resolve(scenarios, prices, ask).items():
                 warehouse.load_table(connection, name, frame, SCENARIO_SOURCES[name])
-            warehouse.make_models(connection, again)
+            warehouse.make_tables(connection, again)
             yield ask
     except warehouse.ERRORS as error:  # a warehouse that another version published, or whose Parquet is gone
         fact = str(error).splitlines()[0]
         raise UserError(f"{link}: cannot be asked ({fact}); run `tokenspread build` anew") from None
+
+
+class Prices(NamedTuple):
+    """As pricing.Priced has them."""
+
+    refs: pl.DataFrame
+    rate_cards: pl.DataFrame
+    book_rates: pl.DataFrame
+    contract_terms: pl.DataFrame
+
+
+def _prices(scenarios: Sequence[Scenario], ask: Ask, settings: Settings) -> tuple[Prices, bool]:
+    """The published prices and, for models that calls move to, what the same sources say; and whether the published cube
+    keeps the bands of all of these."""
+    refs = _told(ask, "price_names", PRICE_NAMES)
+    cards, books = _told(ask, "rate_cards", schemas.RATE_CARDS), _told(ask, "book_rates", schemas.BOOK_RATES)
+    terms = _told(ask, "contract_terms", schemas.CONTRACT_TERMS)
+    keys = list(schemas.PRICE_REFS)
+    new = what_if.target_refs(scenarios, refs.select(keys)).join(refs, on=keys, how="anti", nulls_equal=True)
+    if new.is_empty():
+        return Prices(refs, cards, books, terms), True
+    more_cards, more_books, named = pricing.priced_refs(new, _told(ask, "price_rules", schemas.PRICE_RULES), settings)
+    first_id = max(cards["card_id"].max() or 0, 0)
+    more_cards, more_books = (frame.with_columns(pl.col("card_id") + first_id) for frame in (more_cards, more_books))
+    prices = Prices(pl.concat([refs, named]), pl.concat([cards, more_cards]), pl.concat([books, more_books]), terms)
+    known_contexts = {*_told(ask, "context_bounds", CONTEXT_BOUNDS)["context_above"], *cards["context_above"]}
+    return prices, _bands(more_cards, known_contexts) <= _bands(cards, known_contexts)
+
+
+def _bands(cards: pl.DataFrame, known_contexts: set[int]) -> set[tuple[str, object]]:
+    """What cuts calls of one day apart: context bounds, hours, instants within a day."""
+    instants = pl.concat([cards["valid_from"], cards["valid_to"]]).drop_nulls().unique()
+    within = instants.filter(instants.dt.epoch("us") % DAY_US != 0)
+    named = [("context", {*cards["context_above"]} - known_contexts), ("second", {*cards["week_second_from"]} - {0})]
+    return {(name, bound) for name, bounds in [*named, ("instant", {*within})] for bound in bounds}
+
+
+def _told(ask: Ask, name: str, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    return schemas.conform(ask(f"from source.{name}").cast(schema), schema)

@@ -148,6 +148,7 @@ def _warehouse_inputs(
         contents=store.manifest.frame("content", warehouse.CONTENTS),
         price_book=prices.history,
         price_names=prices.refs,
+        price_rules=prices.rules,
         rate_cards=prices.rate_cards,
         book_rates=prices.book_rates,
         scenario_tables=partial(what_if.resolve, chosen, prices),

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +134,31 @@ def make_cube(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None
 def make_models(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None) -> None:
     """Make the tables over the usage cube, and comment on all: every one, or `names` and what they read."""
     chosen = models_behind(VIEWS + TABLES + TABLE_MACROS if names is None else names)
-    for name in TABLES:
-        if name in chosen and name != CUBE:
-            connection.execute(f"create {UNPUBLISHED.get(name, 'table')} {name} as {model_sql(name)}")
+    make_tables(connection, chosen - {CUBE})
     _comment(connection, chosen - {*UNPUBLISHED})
+
+
+def make_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+    """Make those tables alone, in build order."""
+    for name in TABLES:
+        if name in names:
+            connection.execute(f"create {UNPUBLISHED.get(name, 'table')} {name} as {model_sql(name)}")
+
+
+def open_room(connection: duckdb.DuckDBPyConnection, sources: dict[str, pl.DataFrame], again: Collection[str]) -> None:
+    """In a sandboxed connection, a database in memory that shows what is published, but for `sources`, which it has of
+    its own, and for the scenarios' sources and the models made `again`, which it lacks yet."""
+    connection.execute("use memory; create schema source")
+    for macros in SCALAR_MACROS:
+        connection.execute((SQL / macros).read_text())
+    for name in {*TABLE_SOURCES, *FILE_SOURCES} - sources.keys():
+        connection.execute(f"create view source.{name} as from warehouse.source.{name}")
+    for name, frame in sources.items():
+        load_table(connection, name, frame, TABLE_SOURCES[name])
+    for name in {*VIEWS, *TABLES} - {*again, *UNPUBLISHED}:
+        connection.execute(f"create view {name} as from warehouse.main.{name}")
+    for name in TABLE_MACROS:
+        connection.execute(f"create macro {signature(name)} as table {model_sql(name)}")
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:

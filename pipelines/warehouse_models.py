@@ -59,7 +59,6 @@ KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")
 # Functions of SQL alone, each file after those that it uses.
 SCALAR_MACROS = ("macros.sql", "allocation_macros.sql", "interval_macros.sql")
 # Questions with parameters, `from name(...)`; they cost a build nothing, for DuckDB plans them when they are asked.
-TABLE_MACROS: tuple[str, ...] = ("forecast",)
 
 
 def model_sql(name: str) -> str:
@@ -86,6 +85,19 @@ def models_behind(names: Iterable[str]) -> set[str]:
         found |= asked
         asked = {word for name in asked for word in words(model_sql(name)) & every} - found
     return found
+
+
+def remade(names: Iterable[str], sources: set[str]) -> list[str]:
+    """In build order, of `names` and what they read: every model that reads any of `sources` (sources, or models), and
+    these models themselves."""
+    texts = {name: re.sub(r"--.*|'[^']*'", "", model_sql(name)) for name in models_behind(names) if name not in TABLE_MACROS}
+    found = sources & texts.keys()
+    while True:
+        reached = sources | found
+        more = {name for name, text in texts.items() if reached & (words(text) | set(re.findall(r"source\.(\w+)", text)))}
+        if more <= found:
+            return [name for name in VIEWS + TABLES if name in found]
+        found |= more
 
 
 def words(sql: str) -> set[str]:

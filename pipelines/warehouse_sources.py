@@ -38,13 +38,15 @@ RUNS = {
     "line_count": pl.Int64,
     "call_count": pl.Int64,
 }
+CONTEXT_BOUNDS = {"context_above": pl.Int64}
 TABLE_SOURCES = {
     "contents": CONTENTS,
     "price_names": PRICE_NAMES,
     "price_book": schemas.PRICE_BOOK,
+    "price_rules": schemas.PRICE_RULES,
     "rate_cards": schemas.RATE_CARDS,
     "book_rates": schemas.BOOK_RATES,
-    "context_bounds": {"context_above": pl.Int64},
+    "context_bounds": CONTEXT_BOUNDS,
     "unmatched_rates": schemas.PRICE_RULES,
     "contract_terms": schemas.CONTRACT_TERMS,
     "revenue": schemas.REVENUE,
@@ -84,6 +86,7 @@ class Inputs:
     contents: pl.DataFrame
     price_names: pl.DataFrame
     price_book: pl.DataFrame
+    price_rules: pl.DataFrame  # the contract and the imported corrections, for models that calls may move to
     rate_cards: pl.DataFrame
     book_rates: pl.DataFrame  # what another book says on the same cards
     scenario_tables: Callable[[Ask], dict[str, pl.DataFrame]]  # SCENARIO_SOURCES, from queries to the usage cube

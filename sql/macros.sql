@@ -341,3 +341,13 @@ create or replace macro multiplied_costs(cost) as
 -- The first of {cause, cost} that explains a recorded cost; null: none does.
 create or replace macro first_explaining(costs, recorded, ours) as
     list_filter(costs, lambda entry: explains(entry.cost, recorded, ours))[1].cause;
+
+-- A call's (or cell's) name in a dimension; null: unattributed. It ends the query where there is no such dimension.
+create or replace macro name_in(dimension, used) as
+    case dimension
+        when 'feature' then used.feature
+        when 'user' then used.user_id
+        when 'customer' then used.customer_id
+        when 'model' then case when used.model is not null then concat_ws('/', used.provider, used.model) end
+        else error('no such dimension: ask for feature, user, customer or model')
+    end;

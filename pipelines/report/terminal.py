@@ -39,7 +39,7 @@ def write(query: Query, by: str | None, as_json: bool, stream: TextIO) -> None:
 
 def report_json(query: Query, by: str) -> str:
     """The report's figures as JSON: money as exact strings, null for unknown."""
-    return json.dumps(report_figures(query, by), default=_json_value, indent=2)
+    return json.dumps(report_figures(query, by), default=json_value, indent=2)
 
 
 def print_report(console: Console, query: Query, by: str) -> None:
@@ -54,7 +54,7 @@ def print_report(console: Console, query: Query, by: str) -> None:
         return
     shown = rows[:MOST_ROWS]
     for title, columns in _tables(by, total["scenarios"]):
-        _print_table(console, title, columns, shown, total)
+        print_table(console, title, columns, shown, total)
     if len(rows) > len(shown):
         rest = len(rows) - len(shown)
         console.print(f"and {rest:,} more, in the totals; all of them with --json or: select * from unit_economics")
@@ -143,7 +143,7 @@ def _scenario_margin(scenarios: list[dict[str, Any]], number: int) -> Column:
     return harmless(scenarios[number]["scenario"]), cell
 
 
-def _print_table(console: Console, title: str, columns: list[Column], rows: list[dict], total: dict) -> None:
+def print_table(console: Console, title: str, columns: list[Column], rows: list[dict], total: dict) -> None:
     cells = [[harmless(row["name"]), *(cell(row) for _, cell in columns)] for row in rows]
     footer = ["all", *(cell(total) for _, cell in columns)]
     headers = ["", *(name for name, _ in columns)]
@@ -179,7 +179,7 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _json_value(value: Any) -> str:
+def json_value(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, (date, datetime)):

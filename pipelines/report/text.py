@@ -22,6 +22,11 @@ def money(usd: Decimal | None) -> str:
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')}"
 
 
+def estimate(usd: float | None) -> str:
+    """An estimate in USD, as `money`: it is no more exact than the digits shown."""
+    return UNKNOWN if usd is None else money(Decimal(f"{usd:.15g}"))
+
+
 def count(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 

@@ -16,6 +16,48 @@
 -- unknown_usage_call_count | calls whose input or output is unknown
 -- unpriced_call_count | calls without a cost
 -- error_call_count | calls with status error or refused
+-- actions_per_user | actions of known users over user_count; null: no user is known
+-- calls_per_action | mean calls of an action
+-- tokens_per_action | mean input plus output of the actions whose usage is known (a refused call has none); null: of none
+-- p50_tokens_per_action | median of the same
+-- p90_tokens_per_action | 90th percentile of the same
+-- p99_tokens_per_action | 99th percentile of the same
+-- costed_action_count | actions whose every call in the row has a cost: those that the cost percentiles are of
+-- p50_cost_per_action_usd | median cost of these; null: there is none
+-- p90_cost_per_action_usd | 90th percentile of the same
+-- p99_cost_per_action_usd | 99th percentile of the same
+-- p50_cost_per_success_usd | median cost of those that succeeded: what a success itself takes, failures left out; null: there is none
+-- p90_cost_per_success_usd | 90th percentile of the same
+-- p99_cost_per_success_usd | 99th percentile of the same
+-- labelled_share | labelled_count over action_count
+-- success_share | success_count over labelled_count; null: none is labelled
+-- low_success_share | lower end of its 95 % interval (Wilson)
+-- high_success_share | upper end of the same
+-- sampled_count | labelled actions whose every call in the row has a cost (below a million USD): those that the next interval is of
+-- low_cost_per_outcome_usd | lower end of the 95 % interval of cost_per_outcome_usd (Fieller); null: too few successes to bound it
+-- high_cost_per_outcome_usd | upper end of the same
+-- failed_cost_usd | cost of the labelled actions that failed; null: none is labelled, or none of them priced
+-- error_cost_usd | cost of the calls with status error or refused, of those that tell it; null: none does
+-- retry_call_count | calls right after one with status error or refused, in the same action and of the same model
+-- retry_cost_usd | cost of these; null: none of them is priced
+-- reasoning_tokens | of output_tokens, spent on reasoning; null: no call tells of any
+-- cache_read_share | cache_read_tokens over input_tokens; null: no call tells of any
+-- reasoning_share | reasoning_tokens over output_tokens; null: no call tells of any
+-- output_share | output_tokens over input plus output
+-- cost_per_million_tokens_usd | blended: cost of the calls that tokens are billed for (fees included) per million of their tokens
+-- list_cost_usd | cost of the priced calls at list prices: without the user's own; cost_usd where no list is kept
+-- unlisted_call_count | priced calls that the list has no price for, missing in list_cost_usd
+-- list_cost_per_million_tokens_usd | blended as above, at list prices
+-- known_feature_cost_share | share of cost_usd that is attributed to a feature
+-- known_user_cost_share | share of cost_usd that is attributed to a user
+-- known_customer_cost_share | share of cost_usd that is attributed to a customer
+-- known_action_cost_share | share of cost_usd in actions that the log names; else each call is its own action
+--
+-- Fieller's interval is of a ratio of two correlated means, here over labelled actions: of their cost and of their success
+-- (0 or 1). It is a closed form of sums, holds where successes are few, and tells when nothing bounds the ratio.
+-- It takes actions for independent of each other. Where all have succeeded it is that of their mean cost: it knows of no
+-- failure. In simulations it held the truth in 93 to 96 % of runs from 100 sampled actions on, from 300 on where the
+-- dearest percent costs ten times the median; below, its upper end is too low more often than it should be.
 with latest_outcomes as (
     select
         action_id,
@@ -32,51 +74,169 @@ named_calls as (
         concat_ws('/', calls.provider, coalesce(calls.model, 'unknown')) as model,
         coalesce(calls.day::varchar, 'unknown') as day,
         calls.action_id,
+        calls.user_id,
+        -- What was refused took none.
+        coalesce(
+            calls.input_tokens::hugeint + calls.output_tokens, case when calls.status = 'refused' then 0 end
+        ) as tokens,
+        calls.cost_pico,
+        case when calls.status in ('error', 'refused') then calls.cost_pico end as error_cost_pico,
+        -- What the log names no action of is its own: named by its response, or by its line.
+        case
+            when calls.action_id <> coalesce(
+                calls.response_id, concat_ws('-', 'call', calls.content_id, calls.line_number, calls.part)
+            ) then calls.cost_pico
+        end as named_cost_pico,
         latest_outcomes.is_success,
     from calls
     left join latest_outcomes
         on calls.action_id = latest_outcomes.action_id
 ),
 
-action_groups as (
-    -- Distinct in every row: an action over two models is in both, and once in all. Success belongs to the action.
+action_totals as (
+    -- Whole actions in every row first: one over two models is in both, and once in all. Success belongs to the action.
     select
         grouping(feature, user_name, customer, model, day) as dimension_number,
         coalesce(feature, user_name, customer, model, day, 'all') as name,
         is_success,
-        count(distinct action_id) as action_count,
+        count(user_id) > 0 as is_user_known,
+        -- Known only where they are of every call.
+        case when count(*) = count(tokens) then sum(tokens) end as tokens,
+        case when count(*) = count(cost_pico) then sum(cost_pico) end as cost_pico,
+        sum(error_cost_pico) as error_cost_pico,
+        sum(named_cost_pico) as named_cost_pico,
     from named_calls
     group by grouping sets (
-        (is_success, feature),
-        (is_success, user_name),
-        (is_success, customer),
-        (is_success, model),
-        (is_success, day),
-        (is_success)
+        (action_id, is_success, feature),
+        (action_id, is_success, user_name),
+        (action_id, is_success, customer),
+        (action_id, is_success, model),
+        (action_id, is_success, day),
+        (action_id, is_success)
     )
 ),
 
-action_counts as (
+sampled_totals as (
+    select
+        *,
+        -- Squares stay integers (of nano-USD), so that no order of the rows shows in their sum; the bound keeps it in range.
+        case when is_success is not null and cost_pico < 1000000000000000000 then divide_half_even(cost_pico, 1000) end
+            as sampled_nano,
+    from action_totals
+),
+
+action_figures as (
     select
         dimension_number,
         name,
-        sum(action_count)::bigint as action_count,
-        -- No group of a kind is a known zero: these count rows that were seen.
-        coalesce(sum(action_count) filter (where is_success is not null), 0)::bigint as labelled_count,
-        coalesce(sum(action_count) filter (where is_success), 0)::bigint as success_count,
-    from action_groups
+        count(*) as action_count,
+        count(is_success) as labelled_count,
+        count(*) filter (where is_success) as success_count,
+        count(*) filter (where is_user_known) as user_action_count,
+        sum(tokens) / nullif(count(tokens), 0) as tokens_per_action,
+        quantile_disc(tokens, [0.5, 0.9, 0.99]) as token_percentiles,
+        count(cost_pico) as costed_action_count,
+        quantile_disc(cost_pico, [0.5, 0.9, 0.99]) as cost_percentiles,
+        quantile_disc(cost_pico, [0.5, 0.9, 0.99]) filter (where is_success) as success_percentiles,
+        sum(error_cost_pico) as error_cost_pico,
+        sum(named_cost_pico) as named_cost_pico,
+        count(sampled_nano) as sampled_count,
+        count(sampled_nano) filter (where is_success) as sampled_success_count,
+        sum(sampled_nano)::double as sampled_sum,
+        sum(sampled_nano) filter (where is_success)::double as sampled_success_sum,
+        sum(sampled_nano * sampled_nano)::double as sampled_square_sum,
+    from sampled_totals
     group by dimension_number, name
+),
+
+moments as (
+    -- Of cost (nano-USD) and success (0 or 1) over the sampled actions; the variances are those of the means.
+    select
+        dimension_number,
+        name,
+        sampled_sum / sampled_count as cost_mean,
+        sampled_success_count / sampled_count as success_mean,
+        (sampled_square_sum - sampled_sum * cost_mean) / (sampled_count - 1) / sampled_count as cost_variance,
+        (sampled_success_count - sampled_success_count * success_mean) / (sampled_count - 1) / sampled_count
+            as success_variance,
+        (coalesce(sampled_success_sum, 0) - sampled_sum * success_mean) / (sampled_count - 1) / sampled_count
+            as covariance,
+        t95(sampled_count - 1) as quantile,
+    from action_figures
+    where sampled_count > 1
+),
+
+outcome_intervals as (
+    select
+        dimension_number,
+        name,
+        fieller(cost_mean, success_mean, cost_variance, success_variance, covariance, quantile) as bounds,
+    from moments
+),
+
+failing_actions as (
+    select distinct action_id
+    from actions
+    where error_call_count > 0
+),
+
+followed_calls as (
+    -- Of one model as it was asked for: a failed call often tells no other. Only actions that hold a failure are sorted.
+    select
+        coalesce(calls.feature, 'unattributed') as feature,
+        coalesce(calls.user_id, 'unattributed') as user_name,
+        coalesce(calls.customer_id, 'unattributed') as customer,
+        concat_ws('/', calls.provider, coalesce(calls.model, 'unknown')) as model,
+        coalesce(calls.day::varchar, 'unknown') as day,
+        calls.cost_pico,
+        lag(calls.status) over (
+            partition by calls.action_id, calls.provider, coalesce(calls.model_requested, calls.model)
+            order by calls.called_at nulls last, calls.content_id, calls.line_number, calls.part
+        ) as status_before,
+    from calls
+    semi join failing_actions
+        on calls.action_id = failing_actions.action_id
+),
+
+retries as (
+    select
+        grouping(feature, user_name, customer, model, day) as dimension_number,
+        coalesce(feature, user_name, customer, model, day, 'all') as name,
+        count(*) as retry_call_count,
+        sum(cost_pico) as retry_cost_pico,
+    from followed_calls
+    where status_before in ('error', 'refused')
+    group by grouping sets ((feature), (user_name), (customer), (model), (day), ())
+),
+
+list_rates as (
+    select *
+    from source.book_rates
+    where book = 'list'
 ),
 
 named_cells as (
     select
-        coalesce(feature, 'unattributed') as feature,
-        coalesce(user_id, 'unattributed') as user_name,
-        coalesce(customer_id, 'unattributed') as customer,
-        concat_ws('/', provider, coalesce(model, 'unknown')) as model,
-        coalesce(day::varchar, 'unknown') as day,
+        coalesce(usage_cube.feature, 'unattributed') as feature,
+        coalesce(usage_cube.user_id, 'unattributed') as user_name,
+        coalesce(usage_cube.customer_id, 'unattributed') as customer,
+        concat_ws('/', usage_cube.provider, coalesce(usage_cube.model, 'unknown')) as model,
+        coalesce(usage_cube.day::varchar, 'unknown') as day,
+        usage_cube.feature is not null as is_feature_known,
+        usage_cube.customer_id is not null as is_customer_known,
         usage_cube.* exclude (feature, customer_id, model, day),
+        -- Tokens are billed only where a card prices them: not those of a gateway's cache, nor of time.
+        case when usage_cube.card_id is not null and usage_cube.cost_pico is not null
+            then usage_cube.input_tokens + usage_cube.output_tokens
+        end as billed_tokens,
+        case
+            when usage_cube.cost_pico is null then null
+            when billed_tokens is null or list_rates.card_id is null then usage_cube.cost_pico
+            when list_rates.price_status is not null then cost_of(usage_cube, list_rates)
+        end as list_cost_pico,
     from usage_cube
+    left join list_rates
+        on usage_cube.card_id = list_rates.card_id
 ),
 
 totals as (
@@ -88,8 +248,20 @@ totals as (
         sum(input_tokens) as input_tokens,
         sum(cache_read_tokens) as cache_read_tokens,
         sum(output_tokens) as output_tokens,
+        sum(reasoning_tokens) as reasoning_tokens,
         sum(cost_pico) as cost_pico,
         sum(cost_pico) filter (where is_success is not null) as labelled_cost_pico,
+        sum(cost_pico) filter (where not is_success) as failed_cost_pico,
+        sum(cost_pico) filter (where is_feature_known) as feature_cost_pico,
+        sum(cost_pico) filter (where user_id is not null) as user_cost_pico,
+        sum(cost_pico) filter (where is_customer_known) as customer_cost_pico,
+        sum(billed_tokens) as billed_tokens,
+        sum(cost_pico) filter (where billed_tokens is not null) as billed_cost_pico,
+        sum(list_cost_pico) as list_cost_pico,
+        sum(billed_tokens) filter (where list_cost_pico is not null) as listed_tokens,
+        sum(list_cost_pico) filter (where billed_tokens is not null) as listed_cost_pico,
+        coalesce(sum(call_count) filter (where cost_pico is not null and list_cost_pico is null), 0)::bigint
+            as unlisted_call_count,
         sum(unknown_usage_call_count)::bigint as unknown_usage_call_count,
         coalesce(sum(call_count) filter (where cost_pico is null), 0)::bigint as unpriced_call_count,
         sum(error_call_count)::bigint as error_call_count,
@@ -107,22 +279,73 @@ select
         when 31 then 'all'
     end as dimension,
     totals.name,
-    action_counts.action_count,
+    figures.action_count,
     totals.user_count,
     totals.call_count,
     totals.input_tokens,
     totals.cache_read_tokens,
     totals.output_tokens,
     usd_from_pico(totals.cost_pico) as cost_usd,
-    usd_from_pico(divide_half_even(totals.cost_pico, action_counts.action_count)) as cost_per_action_usd,
-    action_counts.labelled_count,
-    action_counts.success_count,
+    usd_from_pico(divide_half_even(totals.cost_pico, figures.action_count)) as cost_per_action_usd,
+    figures.labelled_count,
+    figures.success_count,
     usd_from_pico(totals.labelled_cost_pico) as labelled_cost_usd,
-    usd_from_pico(divide_half_even(totals.labelled_cost_pico, action_counts.success_count)) as cost_per_outcome_usd,
+    usd_from_pico(divide_half_even(totals.labelled_cost_pico, figures.success_count)) as cost_per_outcome_usd,
     totals.unknown_usage_call_count,
     totals.unpriced_call_count,
     totals.error_call_count,
+    figures.user_action_count / nullif(totals.user_count, 0) as actions_per_user,
+    totals.call_count / figures.action_count as calls_per_action,
+    figures.tokens_per_action,
+    figures.token_percentiles[1] as p50_tokens_per_action,
+    figures.token_percentiles[2] as p90_tokens_per_action,
+    figures.token_percentiles[3] as p99_tokens_per_action,
+    figures.costed_action_count,
+    usd_from_pico(figures.cost_percentiles[1]) as p50_cost_per_action_usd,
+    usd_from_pico(figures.cost_percentiles[2]) as p90_cost_per_action_usd,
+    usd_from_pico(figures.cost_percentiles[3]) as p99_cost_per_action_usd,
+    usd_from_pico(figures.success_percentiles[1]) as p50_cost_per_success_usd,
+    usd_from_pico(figures.success_percentiles[2]) as p90_cost_per_success_usd,
+    usd_from_pico(figures.success_percentiles[3]) as p99_cost_per_success_usd,
+    figures.labelled_count / figures.action_count as labelled_share,
+    figures.success_count / nullif(figures.labelled_count, 0) as success_share,
+    wilson(figures.success_count, figures.labelled_count).low as low_success_share,
+    wilson(figures.success_count, figures.labelled_count).high as high_success_share,
+    figures.sampled_count,
+    -- No cost is below zero.
+    case when outcome_intervals.bounds is not null then greatest(outcome_intervals.bounds.low, 0) end / 1e9
+        as low_cost_per_outcome_usd,
+    outcome_intervals.bounds.high / 1e9 as high_cost_per_outcome_usd,
+    -- No such call is a known zero, calls without a known cost are not.
+    usd_from_pico(
+        case when figures.labelled_count > 0 and figures.success_count = figures.labelled_count then 0
+        else totals.failed_cost_pico end
+    ) as failed_cost_usd,
+    usd_from_pico(case when totals.error_call_count = 0 then 0 else figures.error_cost_pico end) as error_cost_usd,
+    coalesce(retries.retry_call_count, 0) as retry_call_count,
+    usd_from_pico(case when retries.retry_call_count > 0 then retries.retry_cost_pico else 0 end) as retry_cost_usd,
+    totals.reasoning_tokens,
+    totals.cache_read_tokens / nullif(totals.input_tokens, 0) as cache_read_share,
+    totals.reasoning_tokens / nullif(totals.output_tokens, 0) as reasoning_share,
+    totals.output_tokens / nullif(totals.input_tokens + totals.output_tokens, 0) as output_share,
+    usd_from_pico(divide_half_even(totals.billed_cost_pico * 1000000, totals.billed_tokens))
+        as cost_per_million_tokens_usd,
+    usd_from_pico(totals.list_cost_pico) as list_cost_usd,
+    totals.unlisted_call_count,
+    usd_from_pico(divide_half_even(totals.listed_cost_pico * 1000000, totals.listed_tokens))
+        as list_cost_per_million_tokens_usd,
+    -- What is known of none is nothing, and of no cost at all null.
+    coalesce(totals.feature_cost_pico, 0) / nullif(totals.cost_pico, 0) as known_feature_cost_share,
+    coalesce(totals.user_cost_pico, 0) / nullif(totals.cost_pico, 0) as known_user_cost_share,
+    coalesce(totals.customer_cost_pico, 0) / nullif(totals.cost_pico, 0) as known_customer_cost_share,
+    coalesce(figures.named_cost_pico, 0) / nullif(totals.cost_pico, 0) as known_action_cost_share,
 from totals
-inner join action_counts
-    on totals.dimension_number = action_counts.dimension_number
-    and totals.name = action_counts.name
+inner join action_figures as figures
+    on totals.dimension_number = figures.dimension_number
+    and totals.name = figures.name
+left join outcome_intervals
+    on totals.dimension_number = outcome_intervals.dimension_number
+    and totals.name = outcome_intervals.name
+left join retries
+    on totals.dimension_number = retries.dimension_number
+    and totals.name = retries.name

@@ -1,0 +1,167 @@
+"""Unit economics as finance reads them: percentiles, intervals, waste, price per token, concentration, retention."""
+
+import json
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from pipelines.report.figures import DIMENSIONS, Query
+from pipelines.report.terminal import MOST_ROWS, PLAIN_WIDTH, Column, json_value, print_table
+from pipelines.report.text import UNKNOWN, count, estimate, money, share
+from pipelines.settings import UserError
+
+ROWS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
+CONCENTRATION = "select * from concentration('{by}')"
+RETENTION = "select * from spend_retention('{by}')"
+CONCENTRATED = ("feature", "user", "customer", "model")
+RETAINED = ("user", "customer")
+MOST_COHORT_MONTHS = 12
+
+
+def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
+    """All figures as JSON, or tables of the dearest rows. Raises UserError for an unknown `by`."""
+    figures = economics_figures(query, by)
+    if as_json:
+        stream.write(json.dumps(figures, default=json_value, indent=2) + "\n")
+        return
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
+    width = None if stream.isatty() else PLAIN_WIDTH
+    print_economics(Console(file=stream, width=width, markup=False, highlight=False, emoji=False), figures)
+
+
+def economics_figures(query: Query, by: str) -> dict[str, Any]:
+    """{by, total, rows, concentration, retention}: published rows; None where nothing is said of `by`."""
+    if by not in DIMENSIONS:
+        raise UserError(f"--by {by}: no such grouping; choose one of {', '.join(DIMENSIONS)}")
+    rows = query(ROWS.format(by=by)).to_dicts()
+    of_names = [row for row in rows if row["dimension"] == by]
+    if by == "day":
+        of_names.sort(key=lambda row: row["name"])
+    return {
+        "by": by,
+        "total": next((row for row in rows if row["dimension"] == "all"), None),
+        "rows": of_names,
+        "concentration": query(CONCENTRATION.format(by=by)).row(0, named=True) if by in CONCENTRATED else None,
+        "retention": query(RETENTION.format(by=by)).to_dicts() if by in RETAINED else None,
+    }
+
+
+def print_economics(console: Console, figures: dict[str, Any]) -> None:
+    rows, total, by = figures["rows"], figures["total"], figures["by"]
+    if total is None:
+        console.print("no calls in the ledger: ingest some logs first")
+        return
+    shown = rows[:MOST_ROWS]
+    for title, columns in TABLES.items():
+        print_table(console, title.format(by=by), columns, shown, total)
+    if (more := len(rows) - len(shown)) > 0:
+        console.print(f"and {more:,} more, in the totals; all of them with --json or: select * from unit_economics")
+    if total["costed_action_count"] < total["action_count"]:
+        left_out = total["action_count"] - total["costed_action_count"]
+        console.print(f"{left_out:,} of {total['action_count']:,} actions hold a call without a price: their cost is")
+        console.print("unknown, so they are in no percentile of cost and in no interval of cost/outcome")
+    if figures["concentration"]:
+        _print_concentration(console, figures["concentration"], by)
+    if figures["retention"]:
+        _print_retention(console, figures["retention"], by)
+
+
+def _usd(column: str) -> Column:
+    return column.split("_")[0], lambda row: money(row[column])
+
+
+def _tokens(column: str) -> Column:
+    return column.split("_")[0], lambda row: count(row[column])
+
+
+def _share(header: str, column: str) -> Column:
+    return header, lambda row: share(row[column])
+
+
+def _mean(header: str, column: str, decimals: int = 0) -> Column:
+    return header, lambda row: UNKNOWN if row[column] is None else f"{row[column]:,.{decimals}f}"
+
+
+def _between(header: str, column: str, shown: Any) -> Column:
+    def cell(row: dict[str, Any]) -> str:
+        low, high = row[f"low_{column}"], row[f"high_{column}"]
+        return UNKNOWN if high is None else f"{shown(low)} to {shown(high)}"
+
+    return header, cell
+
+
+TABLES: dict[str, list[Column]] = {
+    "What an action takes, by {by}": [
+        ("actions", lambda row: count(row["action_count"])),
+        _mean("actions/\nuser", "actions_per_user", 1),
+        _mean("calls/\naction", "calls_per_action", 2),
+        _mean("tokens/\naction", "tokens_per_action"),
+        *(_tokens(f"{rank}_tokens_per_action") for rank in ("p50", "p90", "p99")),
+        _share("cached\ninput", "cache_read_share"),
+        _share("output", "output_share"),
+        _share("reasoning\nof output", "reasoning_share"),
+    ],
+    "What an action costs, and what one that succeeds does, by {by} (USD)": [
+        ("cost/\naction", lambda row: money(row["cost_per_action_usd"])),
+        *(_usd(f"{rank}_cost_per_action_usd") for rank in ("p50", "p90", "p99")),
+        *(
+            (f"{rank} of\nsuccesses", _usd(f"{rank}_cost_per_success_usd")[1])
+            for rank in ("p50", "p90", "p99")
+        ),
+    ],
+    "What it leads to, with 95 % intervals, by {by} (cost in USD)": [
+        _share("labelled", "labelled_share"),
+        _share("success\nshare", "success_share"),
+        _between("95 %", "success_share", share),
+        ("cost/\noutcome", lambda row: money(row["cost_per_outcome_usd"])),
+        _between("95 %", "cost_per_outcome_usd", estimate),
+        ("failed\nactions", lambda row: money(row["failed_cost_usd"])),
+        ("failed\ncalls", lambda row: money(row["error_cost_usd"])),
+        ("retries", lambda row: money(row["retry_cost_usd"])),
+    ],
+    "Price per million tokens, and what is known of whom the cost belongs to, by {by} (cost in USD)": [
+        ("cost", lambda row: money(row["cost_usd"])),
+        ("at list\nprices", lambda row: money(row["list_cost_usd"])),
+        ("per million\ntokens", lambda row: money(row["cost_per_million_tokens_usd"])),
+        ("at list\nprices", lambda row: money(row["list_cost_per_million_tokens_usd"])),
+        *(_share(f"known\n{name}", f"known_{name}_cost_share") for name in ("feature", "user", "customer", "action")),
+    ],
+}  # fmt: skip
+
+
+def _print_concentration(console: Console, row: dict[str, Any], by: str) -> None:
+    names = f"{row['name_count']:,} {by}{'' if row['name_count'] == 1 else 's'}"
+    tops = ", ".join(f"top {top} {share(row[f'top_{top}_share'])}" for top in (1, 5, 10, 20))
+    lines = [f"{names}, {money(row['cost_usd'])} USD: {tops}"]
+    lines.append(f"dearest 1 % of them {share(row['top_1_percent_share'])}, 5 % {share(row['top_5_percent_share'])}")
+    gini, hhi = (UNKNOWN if row[name] is None else f"{row[name]:.3f}" for name in ("gini_index", "hhi_index"))
+    lines.append(f"80 % of the cost is of {count(row['names_for_80_percent_count'])}; Gini {gini}, HHI {hhi}")
+    lines.append(
+        f"unattributed {money(row['unattributed_cost_usd'])} USD ({share(row['unattributed_share'])}), in none of these"
+    )
+    console.print(Text(f"Concentration of cost, by {by}", style="italic"))
+    for line in lines:
+        console.print(line)
+    console.print()
+
+
+def _print_retention(console: Console, rows: list[dict[str, Any]], by: str) -> None:
+    """The latest months of every cohort that has a second one."""
+    following = [row for row in rows if row["month_number"] > 0]
+    if not following:
+        console.print(f"Retention of spend, by {by}: the log holds no second month of any cohort")
+        return
+    console.print(Text(f"Retention of spend, by {by}: cohorts by their first month of spend", style="italic"))
+    console.print("cohort   month    names  active       spend    gross      net")
+    for row in following[-MOST_COHORT_MONTHS:]:
+        partial = "  partial month" if row["is_partial"] else ""
+        partial += "  partial first month: too high" if row["is_base_partial"] else ""
+        console.print(
+            f"{row['cohort_month']:%Y-%m}  {row['month']:%Y-%m}  {row['name_count']:>6,}  {row['active_count']:>6,}"
+            f"  {money(row['spend_usd']):>10}  {share(row['gross_retention_share']):>7}"
+            f"  {share(row['net_retention_share']):>7}{partial}"
+        )
+    if (more := len(following) - MOST_COHORT_MONTHS) > 0:
+        console.print(f"and {more:,} earlier rows; all of them with --json or: from spend_retention('{by}')")
