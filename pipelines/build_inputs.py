@@ -69,7 +69,7 @@ def made_of(store: Ledger, settings: Settings, scenarios: Sequence[object]) -> s
     """What a build is made of, as text: the same text means that the published catalogue is still right."""
     kept = store.manifest.rows("select kind, hash from input where id in (select max(id) from input group by kind)")
     versions = [importlib.metadata.version(name) for name in ("tokenspread", *PRICE_PACKAGES)]
-    told = sorted(settings.aliases.items()), str(settings.prices_as_of)
+    told = sorted(settings.aliases.items()), str(settings.prices_as_of), settings.target_margin_share
     # their text holds all that they say
     return json.dumps([store.manifest.version(), kept, list(map(repr, scenarios)), versions, told, _code_digest()])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines import warehouse
+from pipelines import sandbox, warehouse
 from pipelines.settings import UserError
 from pipelines.warehouse_sources import arrow_of, table_columns
 
@@ -16,9 +16,9 @@ Tables = Mapping[str, tuple[pl.DataFrame, dict[str, Any]]]  # a frame and its sc
 def answer(link: Path, name: str, tables: Tables | None = None, **parameters: Any) -> pl.DataFrame:
     """Rows of `sql/questions/<name>.sql`: `$name` in it is a parameter, `tables` are temporary ones, and a line
     `{other}` stands for another question. Raises UserError where nothing is published that can be asked."""
-    warehouse.check_published(link)
+    sandbox.check_published(link)
     try:
-        with warehouse.connect_sandboxed(link) as connection:
+        with sandbox.connect_sandboxed(link) as connection:
             for table, (frame, schema) in (tables or {}).items():
                 connection.register("loading", arrow_of(frame, schema))
                 connection.execute(f"create temporary table {table} ({table_columns(schema)})")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from pipelines import pricing, warehouse, what_if
+from pipelines import pricing, sandbox, warehouse, what_if
 from pipelines.settings import Settings, UserError
 from pipelines.warehouse_models import CUBE, remade
 from pipelines.warehouse_sources import CONTEXT_BOUNDS, PRICE_NAMES, SCENARIO_SOURCES, Ask
@@ -39,15 +39,15 @@ def grid_of(text: str) -> tuple[str, ...]:
 def asked(settings: Settings, *names: str) -> Iterator[Ask]:
     """Queries to the models `names` under the settings' scenarios, and to all that is published. Raises UserError."""
     link = settings.data / "warehouse.duckdb"
-    warehouse.check_published(link)
+    sandbox.check_published(link)
     scenarios = what_if.chosen(settings)
     try:
-        with warehouse.connect_sandboxed(link) as connection:
+        with sandbox.connect_sandboxed(link) as connection:
             ask = partial(warehouse.frame_of, connection)
             prices, is_banded = _prices(scenarios, ask, settings)
             again = remade(names, {*SCENARIO_SOURCES} | (set() if is_banded else {CUBE}))
             sources = {"rate_cards": prices.rate_cards, "book_rates": prices.book_rates}
-            warehouse.open_room(connection, sources, again)
+            sandbox.open_room(connection, sources, again)
             if CUBE in again:
                 warehouse.make_cube(connection, [CUBE])
             for name, frame in what_if.resolve(scenarios, prices, ask).items():
@@ -69,8 +69,8 @@ class Prices(NamedTuple):
 
 
 def _prices(scenarios: Sequence[Scenario], ask: Ask, settings: Settings) -> tuple[Prices, bool]:
-    """The published prices and, for models that calls move to, what the same sources say; and whether the published cube
-    keeps the bands of all of these."""
+    """The published prices and, for models that calls move to, what the same sources say; and whether the cube keeps
+    the bands of all of these."""
     refs = _told(ask, "price_names", PRICE_NAMES)
     cards, books = _told(ask, "rate_cards", schemas.RATE_CARDS), _told(ask, "book_rates", schemas.BOOK_RATES)
     terms = _told(ask, "contract_terms", schemas.CONTRACT_TERMS)

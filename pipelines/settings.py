@@ -6,11 +6,12 @@ import os
 import tomllib
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, time
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 DEFAULT_CONFIG = Path("tokenspread.toml")
-TABLES = ("input", "attribution", "log", "outcomes", "aliases", "bill", "scenarios")
+TABLES = ("input", "attribution", "log", "outcomes", "aliases", "bill", "scenarios", "economics")
 INPUT_KEYS = ("logs", "outcomes", "revenue", "prices", "scenarios", "data", "shape")
 LISTS = ("logs", "outcomes", "scenarios")  # of [input]: a text or a list of texts; the others are one text
 MAPPING_TABLES = ("match", "calls_where", "outcomes_where", "fields")
@@ -45,6 +46,7 @@ class Settings:
     aliases: dict[str, str] = field(default_factory=dict)  # what a deployment is called -> the model that serves it
     prices_as_of: datetime | None = None  # price as was believed at this instant (UTC)
     bill_mappings: dict[str, Any] = field(default_factory=dict)
+    target_margin_share: str | None = None  # share of the revenue that is to be left, such as 0.3
 
     @classmethod
     def load(cls, config: Path | None = None, **arguments: Any) -> "Settings":
@@ -107,7 +109,25 @@ def _from_file(config: Path) -> Settings:
         aliases=document.get("aliases", {}),
         bill_mappings=document.get("bill", {}),
         scenario_tables=document.get("scenarios", {}),
+        target_margin_share=_target_margin(config, document.get("economics", {})),
     )
+
+
+def _target_margin(config: Path, economics: dict[str, Any]) -> str | None:
+    """ "30%" or 0.3 as the decimal text of a share."""
+    _refuse_unknown(config, "[economics] ", economics, ("target_margin",))
+    told = economics.get("target_margin")
+    if told is None:
+        return None
+    text = str(told).strip()
+    try:
+        share = Decimal(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        if 0 <= share < 1 and share == round(share, 6):
+            return f"{round(share, 6).normalize():f}"
+    except InvalidOperation:
+        pass
+    fix = 'give a share of the revenue from 0% to below 100%, such as "30%", in at most six decimals (0.123456)'
+    raise UserError(f"{config}: [economics] target_margin cannot be {told!r}; {fix}")
 
 
 def _refuse_unknown(config: Path, where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:

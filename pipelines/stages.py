@@ -10,12 +10,23 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines import bills, build_inputs, ledger, log_files, pricing, readings, revenue_file, warehouse, what_if
+from pipelines import (
+    bills,
+    build_inputs,
+    ledger,
+    log_files,
+    pricing,
+    readings,
+    revenue_file,
+    sandbox,
+    warehouse,
+    what_if,
+)
 from pipelines.draft import Draft
 from pipelines.exact import lines_of
 from pipelines.intake import DAMAGED, Intake, why
 from pipelines.ledger import Ledger
-from pipelines.prices import catalogue, price_file
+from pipelines.prices import catalogue_names, price_file
 from pipelines.reader import Reader
 from pipelines.reading import Report
 from pipelines.settings import Settings, UserError
@@ -139,6 +150,7 @@ def _warehouse_inputs(
         "price_book_hash": prices.book_hash,
         "ledger_version": str(store.manifest.version()),
         "prices_as_of": settings.prices_as_of and settings.prices_as_of.isoformat(),
+        "target_margin_share": settings.target_margin_share,
         "are_terms_revised": prices.are_terms_revised and "true",
     }
     return warehouse.Inputs(
@@ -152,7 +164,7 @@ def _warehouse_inputs(
         rate_cards=prices.rate_cards,
         book_rates=prices.book_rates,
         scenario_tables=partial(what_if.resolve, chosen, prices),
-        context_bounds=catalogue.context_bounds(),
+        context_bounds=catalogue_names.context_bounds(),
         unmatched_rates=prices.unmatched_rates,
         contract_terms=prices.contract_terms,
         revenue=build_inputs.kept_input(store, "revenue", revenue_file.read_revenue_file, schemas.REVENUE),
@@ -167,7 +179,7 @@ def _unpriced_call_count(settings: Settings) -> int:
 
 def query(settings: Settings, text: str) -> pl.DataFrame:
     """Rows of one SELECT over the published tables. Raises UserError."""
-    return warehouse.query(settings.data / "warehouse.duckdb", text)
+    return sandbox.query(settings.data / "warehouse.duckdb", text)
 
 
 def reconcile(

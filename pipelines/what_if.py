@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.prices import catalogue
+from pipelines.prices import catalogue_names
 from pipelines.pricing import LIST, Priced
 from pipelines.settings import Settings, UserError, document_of
 from pipelines.warehouse_sources import Ask
@@ -57,12 +57,12 @@ def _target(scenario: Scenario, text: str, refs: pl.DataFrame) -> tuple[str | No
     """The provider that the text names, else the one that the log has the model of, else its maker."""
     head, _, rest = text.partition("/")
     providers = set(refs["provider"].drop_nulls())
-    if rest and (head in providers or catalogue.is_provider(head)):
+    if rest and (head in providers or catalogue_names.is_provider(head)):
         return head, rest
     served = refs.filter(model=text)["provider"].unique().to_list()
     if len(served) == 1:
         return served[0], text
-    provider = catalogue.provider_of(text)
+    provider = catalogue_names.provider_of(text)
     if provider is None and rest:
         return head, rest
     if provider is None or len(served) > 1:

@@ -11,6 +11,11 @@ create or replace macro usd_from_atto(atto) as
     (atto::hugeint // 1000000000000000000::hugeint)::decimal(38, 18)
     + (atto::hugeint % 1000000000000000000::hugeint)::decimal(18, 0) * 0.000000000000000001::decimal(18, 18);
 
+-- USD of at most 18 decimals as integer atto-USD, without the way over text; null stays null.
+create or replace macro atto_from_usd(usd) as
+    trunc(usd)::hugeint * 1000000000000000000::hugeint
+    + ((usd - trunc(usd))::decimal(19, 18) * 1000000000000000000::decimal(19, 0))::hugeint;
+
 -- The integer nearest to amount / divisor, a half going to the even neighbour; null for a divisor of 0. Divisor >= 0.
 create or replace macro divide_half_even(amount, divisor) as
     amount::hugeint // nullif(divisor::hugeint, 0)
@@ -22,6 +27,11 @@ create or replace macro divide_half_even(amount, divisor) as
             then sign(amount::hugeint)::hugeint
         else 0::hugeint
     end;
+
+-- The least integer that is not below amount / divisor; null for a divisor of 0. Divisor >= 0. (`//` cuts towards zero.)
+create or replace macro divide_up(amount, divisor) as
+    amount::hugeint // nullif(divisor::hugeint, 0)
+    + case when amount::hugeint % nullif(divisor::hugeint, 0) > 0 then 1::hugeint else 0::hugeint end;
 
 -- Input that was neither read from a cache nor written to one. A part that is null was not told of and counts as none:
 -- its tokens, if any, are priced as plain input. Null when the input is unknown, negative when the parts exceed it.

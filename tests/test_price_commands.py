@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import cli, price_desk, questions, stages, warehouse
+from pipelines import cli, price_desk, questions, sandbox, stages
 from pipelines.prices.price_file import read_price_file
 from pipelines.prices.price_text import price_text
 from pipelines.report import call_price
@@ -87,7 +87,7 @@ def mistake(*arguments: object, data: Path) -> str:
 
 
 def costs(data: Path) -> dict[str, tuple]:
-    rows = warehouse.query(data / "warehouse.duckdb", "select call_id, cost_pico, time_cost_pico from calls")
+    rows = sandbox.query(data / "warehouse.duckdb", "select call_id, cost_pico, time_cost_pico from calls")
     return {call_id: rest for call_id, *rest in rows.iter_rows()}
 
 
@@ -173,7 +173,7 @@ def test_the_lines_of_every_call_add_up_to_its_cost(published):
     link = published / "warehouse.duckdb"
     lines = questions.answer(link, "class_lines", call_ids=None)
     by_call = lines.partition_by("call_id", as_dict=True)
-    calls = warehouse.query(link, "select * from calls").rows(named=True)
+    calls = sandbox.query(link, "select * from calls").rows(named=True)
     assert len(calls) == 304 + len(OWN)
     priced = 0
     for row in calls:
@@ -362,12 +362,12 @@ def test_diff_compares_what_is_published_where_the_sources_agree(copied):
     assert Decimal(of_output["worth_USD"]) == -of_output["quantity"] * Decimal("0.000018") < 0
     # the rows are what the published cost would be without the contract
     cost = "select sum(cost_pico) as cost from calls where model = 'gpt-5-mini' and is_batch is not true"
-    before = warehouse.query(copied / "warehouse.duckdb", cost)["cost"][0]
+    before = sandbox.query(copied / "warehouse.duckdb", cost)["cost"][0]
     mini = [row for row in rows if (row["provider"], row["model"]) == ("openai", "gpt-5-mini") and not row["is_batch"]]
     worth = sum(Decimal(row["worth_USD"]) for row in mini if row["other"] == "genai-prices")
     mine.write_text(head)
     assert tokenspread("build", "--prices", mine, "--data", copied, cwd=copied).returncode == 6
-    after = warehouse.query(copied / "warehouse.duckdb", cost)["cost"][0]
+    after = sandbox.query(copied / "warehouse.duckdb", cost)["cost"][0]
     assert int(after) - int(before) == worth.scaleb(12)
 
 
@@ -452,7 +452,7 @@ def test_why_tells_the_terms_that_a_call_is_under(copied):
         "select allocated_usd from allocated_costs where scenario_order = 0 and kind = 'volume_tier' "
         "and day = '2026-11-20' and provider = 'openai' and priced_model = 'gpt-5-mini' and feature is null"
     )
-    assert Decimal(amount) == warehouse.query(copied / "warehouse.duckdb", query)["allocated_usd"][0]
+    assert Decimal(amount) == sandbox.query(copied / "warehouse.duckdb", query)["allocated_usd"][0]
     # the log does not span the month, so nobody knows yet what is short of the commitment
     assert re.search(r"^apart: a commitment's shortfall .*: nothing for the \d+ calls", both, re.M)
     assert ", yearly deal:" in both
@@ -695,7 +695,7 @@ def test_a_ref_that_a_price_file_would_price_otherwise_is_found():
 
 
 def test_a_question_has_a_bound_of_memory_and_spills_to_a_folder_of_its_own(published):
-    with warehouse.connect_sandboxed(published / "warehouse.duckdb") as connection:
+    with sandbox.connect_sandboxed(published / "warehouse.duckdb") as connection:
         query = "select current_setting('memory_limit'), current_setting('temp_directory')"
         limit, spilled = connection.sql(query).fetchall()[0]
         assert limit == "667.5 MiB"

@@ -16,6 +16,7 @@ from transforms.scenarios import definitions
 
 MODELS = [("openai", "a"), ("openai", "b"), ("labs", "c")]
 DAYS = [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)]
+INSTANTS = [datetime(day.year, day.month, day.day, hour, tzinfo=UTC) for day in DAYS for hour in (3, 10)]
 CHANGE = datetime(2026, 3, 2, 9, tzinfo=UTC)  # within a day
 TOKENS = st.none() | st.sampled_from([0, 1, 40, 99, 100, 101, 160, 250])
 PARTS = st.none() | st.integers(0, 60)
@@ -26,7 +27,7 @@ calls = st.fixed_dictionaries(
         "place": st.sampled_from(MODELS),
         "service_tier": st.sampled_from([None, None, "flex"]),
         "is_batch": st.sampled_from([None, True]),
-        "called_at": st.sampled_from([None, *(datetime(d.year, d.month, d.day, h, tzinfo=UTC) for d in DAYS for h in (3, 10))]),
+        "called_at": st.sampled_from([None, *INSTANTS]),
         "status": st.sampled_from(["success", "success", "error", "refused"]),
         "feature": st.sampled_from([None, "triage", "reply"]),
         "customer_id": st.sampled_from([None, "north", "south", "west"]),

@@ -37,6 +37,30 @@ def test_a_value_of_the_wrong_kind_is_told_with_its_place(tmp_path, text):
     assert len(str(mistake.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "told, share", [('"30%"', "0.3"), ("0.3", "0.3"), ("0", "0"), ('"0.123456"', "0.123456"), ('" 12.5% "', "0.125")]
+)
+def test_a_target_margin_is_a_share(tmp_path, told, share):
+    path = tmp_path / "c.toml"
+    path.write_text(f"[economics]\ntarget_margin = {told}\n")
+    assert Settings.load(path).target_margin_share == share
+
+
+@pytest.mark.parametrize("told", ["1", '"100%"', "30", '"-1%"', '"thirty"', "true", "[0.3]", "nan", "inf", "0.1234567"])
+def test_a_target_margin_that_is_none_is_told(tmp_path, told):
+    path = tmp_path / "c.toml"
+    path.write_text(f"[economics]\ntarget_margin = {told}\n")
+    with pytest.raises(UserError, match=r"c.toml: \[economics\] target_margin cannot be .*; give a share of"):
+        Settings.load(path)
+
+
+def test_an_unknown_economics_setting_is_told(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text("[economics]\ntarget = 0.3\n")
+    with pytest.raises(UserError, match=r"\[economics\] has no setting 'target'; known are target_margin"):
+        Settings.load(path)
+
+
 def test_paths_are_relative_to_the_file_and_a_tilde_is_the_home(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     path = tmp_path / "c.toml"

@@ -9,7 +9,8 @@ from itertools import groupby
 import polars as pl
 
 from pipelines.prices import hours, snapshot
-from pipelines.prices.catalogue import STANDARD_TIERS, status_as_same
+from pipelines.prices.catalogue import STANDARD_TIERS
+from pipelines.prices.catalogue_names import status_as_same
 from transforms.prices.grid import merged, spans
 from transforms.schemas import PRICE_BOOK
 

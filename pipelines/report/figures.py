@@ -141,16 +141,20 @@ order by call_count desc, finding
 """
 ECONOMICS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
 SCENARIOS = "select * from scenario_by_dimension where dimension in ('all', '{by}') order by scenario_order"
+SENSITIVITY = "select * from sensitivity where dimension in ('all', '{by}')"
+EXPOSURE = "select * from exposure where dimension in ('all', '{by}') order by kind, cost_usd desc nulls last, driver"
+UNDERWATER = "select * from underwater order by dimension, scenario_order"
 
 
 def report_figures(query: Query, by: str) -> dict[str, Any]:
     """Everything that a report shows: ints, exact Decimals, and None for unknown. Raises UserError for an unknown `by`.
 
-    `rows` has one entry for each name of the dimension, `total` one for all; each with its `scenarios`, actual first.
+    `rows` has one entry for each name of the dimension, `total` one for all; each with its `scenarios`, actual first,
+    its `sensitivity` and its `exposure`, the greatest driver of each kind first.
     """
     if by not in DIMENSIONS:
         raise UserError(f"--by {by}: no such grouping; choose one of {', '.join(DIMENSIONS)}")
-    rows = _with_scenarios(query, by)
+    rows = _rows(query, by)
     total = [row for row in rows if row["dimension"] == "all"]
     rows = [row for row in rows if row["dimension"] == by]
     if by == "day":
@@ -176,17 +180,28 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "revenue_period": _one(query(REVENUE_PERIOD)),
         "possible_duplicates": _one(query(DUPLICATES)),
         "guard_findings": query(FINDINGS).to_dicts(),
+        "underwater": query(UNDERWATER).to_dicts(),
         "rows": rows,
         "total": total[0] if total else None,
     }
 
 
-def _with_scenarios(query: Query, by: str) -> list[dict[str, Any]]:
-    scenarios: dict[tuple[str, str], list[dict]] = {}
-    for row in query(SCENARIOS.format(by=by)).to_dicts():
-        scenarios.setdefault((row.pop("dimension"), row.pop("name")), []).append(row)
+def _rows(query: Query, by: str) -> list[dict[str, Any]]:
+    nested = {"scenarios": SCENARIOS, "sensitivity": SENSITIVITY, "exposure": EXPOSURE}
+    found = {key: _by_name(query(text.format(by=by))) for key, text in nested.items()}
     rows = query(ECONOMICS.format(by=by)).to_dicts()
-    return [row | {"scenarios": scenarios.get((row["dimension"], row["name"]), [])} for row in rows]
+    for row in rows:
+        place = row["dimension"], row["name"]
+        row |= {key: some.get(place, []) for key, some in found.items()}
+        row["sensitivity"] = row["sensitivity"][0]  # every name has its one
+    return rows
+
+
+def _by_name(frame: pl.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in frame.to_dicts():
+        found.setdefault((row.pop("dimension"), row.pop("name")), []).append(row)
+    return found
 
 
 def _one(frame: pl.DataFrame) -> dict[str, Any]:

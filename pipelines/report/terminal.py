@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.report import verdicts
 from pipelines.report.figures import DIMENSIONS, Query, report_figures
 from pipelines.report.header import header
 from pipelines.report.text import count, counted, harmless, mean, money, share
@@ -53,11 +54,13 @@ def print_report(console: Console, query: Query, by: str) -> None:
         console.print("no calls in the ledger: ingest some logs first")
         return
     shown = rows[:MOST_ROWS]
-    for title, columns in _tables(by, total["scenarios"]):
+    for title, columns in [*_tables(by, total["scenarios"]), verdicts.table(by, rows, total)]:
         print_table(console, title, columns, shown, total)
     if len(rows) > len(shown):
         rest = len(rows) - len(shown)
         console.print(f"and {rest:,} more, in the totals; all of them with --json or: select * from unit_economics")
+    for line in verdicts.lines(figures):
+        console.print(line)
     if note := _revenue_note(figures["by"], rows, total):
         console.print(note)
     if any(row["unpriced_call_count"] for row in [*shown, total]):

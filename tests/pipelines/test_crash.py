@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import stages, warehouse
+from pipelines import sandbox, stages
 from pipelines.draft import KINDS
 from pipelines.settings import Settings
 from tests.pipelines.logs import ADDRESSES, chat, figures, jsonl, ledger_rows, snapshot, without_id
@@ -50,7 +50,7 @@ def published(data: Path) -> list[tuple]:
         "select 'feature', feature, user_id, scenario, cost_usd::varchar, action_count, null from scenario_comparison "
         "union all select 'file', path, shape, null, null, line_count, duplicate_count from files"
     )
-    return sorted(warehouse.query(data / "warehouse.duckdb", query).rows(), key=repr)
+    return sorted(sandbox.query(data / "warehouse.duckdb", query).rows(), key=repr)
 
 
 @pytest.fixture(scope="module")

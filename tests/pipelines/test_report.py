@@ -180,6 +180,7 @@ def test_margin_without_the_cost_of_some_calls_is_at_most():
         {"ledger": ledger, "revenue": [{"feature": name, "revenue_pico": 4 * 10**8} for name in ("part", "whole")]}
     )
     margins = lines[next(number for number, line in enumerate(lines) if line.startswith("Margin when")) :]
+    margins = margins[: margins.index("")]
     rows = {line.split()[0]: line.split()[1:] for line in margins if line.startswith(("part", "whole"))}
     assert rows["part"] == ["0.0004", "<0.0001", "<0.00019", "<-0.00005", "LOST", "<+33.3%"]
     assert rows["whole"] == ["0.0004", "0.0001", "0.00019", "-0.00005", "LOST", "+33.3%"]

@@ -10,7 +10,7 @@ import duckdb_cli
 import polars as pl
 import pytest
 
-from pipelines import warehouse
+from pipelines import sandbox, warehouse
 from pipelines.settings import UserError
 from tests.sql import builders
 from transforms import schemas
@@ -55,10 +55,10 @@ def published(data: Path, given: dict = GIVEN, version: int = 1) -> Path:
 
 def test_figures_can_be_asked(data):
     link = published(data)
-    rows = warehouse.query(link, "select feature, cost_usd from unit_economics join calls using (cost_usd) limit 0")
+    rows = sandbox.query(link, "select feature, cost_usd from unit_economics join calls using (cost_usd) limit 0")
     assert rows.schema == {"feature": pl.String, "cost_usd": pl.Decimal(38, 12)}
-    assert warehouse.query(link, "select count(*) as calls from calls").rows() == [(3,)]
-    assert warehouse.query(link, "select sum(output_tokens) as tokens from calls").schema == {"tokens": pl.Int128}
+    assert sandbox.query(link, "select count(*) as calls from calls").rows() == [(3,)]
+    assert sandbox.query(link, "select sum(output_tokens) as tokens from calls").schema == {"tokens": pl.Int128}
 
 
 def test_published_file_is_read_only_and_reached_by_a_relative_link(data):
@@ -74,7 +74,7 @@ def test_a_reader_keeps_its_catalogue_and_the_next_one_sees_the_new(data):
         before = reader.sql("select count(*) from tokens_per_action").fetchall()
         published(data, GIVEN | {"ledger": [{}]}, version=2)
         assert reader.sql("select count(*) from tokens_per_action").fetchall() == before
-    assert warehouse.query(link, "select count(*) as n from calls").item() == 1
+    assert sandbox.query(link, "select count(*) as n from calls").item() == 1
 
 
 def test_the_older_client_opens_it_also_during_a_build(data):
@@ -103,9 +103,9 @@ def test_without_any_file_the_views_are_empty(data):
     nothing = replace(inputs(data, {"rate_cards": []}), ledger_files=[], outcome_files=[], quarantine_files=[])
     warehouse.build(nothing, path)
     for name in set(warehouse.VIEWS + warehouse.TABLES) - {"about"}:
-        assert warehouse.query(path, f"select * from {name}").height == 0
-    assert warehouse.query(path, "from about").rows(named=True)[0]["unmatched_outcome_count"] == 0
-    assert "action_id" in warehouse.query(path, "select * from calls").columns
+        assert sandbox.query(path, f"select * from {name}").height == 0
+    assert sandbox.query(path, "from about").rows(named=True)[0]["unmatched_outcome_count"] == 0
+    assert "action_id" in sandbox.query(path, "select * from calls").columns
 
 
 def test_distinct_price_refs(data):
@@ -158,11 +158,11 @@ def test_a_query_neither_writes_nor_reads_another_file(data, tmp_path, sql, why)
     link = published(data)
     secret, outside = tmp_path / "secret.txt", tmp_path / "outside.parquet"
     secret.write_text("secret")
-    ledger = warehouse.query(link, "select path from source.parquet_files where path like '%ledger%'").item()
+    ledger = sandbox.query(link, "select path from source.parquet_files where path like '%ledger%'").item()
     given = {"secret": secret, "outside": outside, "ledger": ledger.replace("'", "''")}
     before = Path(ledger).read_bytes()
     with pytest.raises(UserError, match=why):
-        warehouse.query(link, sql.format(**given))
+        sandbox.query(link, sql.format(**given))
     assert not outside.exists()
     assert Path(ledger).read_bytes() == before
 
@@ -179,18 +179,18 @@ def test_a_query_neither_writes_nor_reads_another_file(data, tmp_path, sql, why)
 )
 def test_a_column_that_has_no_output_is_named_with_the_fix(data, capfd, columns, fix):
     with pytest.raises(UserError, match=fix):
-        warehouse.query(published(data), f"select {columns}")
+        sandbox.query(published(data), f"select {columns}")
     assert capfd.readouterr().err == ""
 
 
 def test_a_name_like_a_type_is_none(data):
-    assert warehouse.query(published(data), "select {'INTERVAL': 1} as a").item() == {"INTERVAL": 1}
+    assert sandbox.query(published(data), "select {'INTERVAL': 1} as a").item() == {"INTERVAL": 1}
 
 
 def test_the_build_that_publishes_is_done(data):
     running = {"kind": "build", "status": "running", "started_at": builders.NOON}
     link = published(data, GIVEN | {"runs": [{"ended_at": builders.NOON}, running]})
-    ingest, build = warehouse.query(link, "from runs order by run_id").rows(named=True)
+    ingest, build = sandbox.query(link, "from runs order by run_id").rows(named=True)
     assert (ingest["status"], ingest["ended_at"]) == ("ok", builders.NOON)
     assert (build["status"], build["version"]) == ("done", 1)
     assert build["ended_at"] > build["started_at"]
@@ -198,8 +198,8 @@ def test_the_build_that_publishes_is_done(data):
 
 def test_describe_and_the_word_copy_are_allowed(data):
     link = published(data)
-    assert warehouse.query(link, "describe calls").height == len(warehouse.model_header("calls")[1])
-    assert warehouse.query(link, "select 'copy' as copy").item() == "copy"
+    assert sandbox.query(link, "describe calls").height == len(warehouse.model_header("calls")[1])
+    assert sandbox.query(link, "select 'copy' as copy").item() == "copy"
 
 
 def test_a_question_mark_in_the_folder_is_refused(tmp_path):
@@ -211,4 +211,4 @@ def test_a_question_mark_in_the_folder_is_refused(tmp_path):
 
 def test_nothing_published_is_said(data):
     with pytest.raises(UserError, match="nothing is published yet"):
-        warehouse.query(data / "warehouse.duckdb", "select 1")
+        sandbox.query(data / "warehouse.duckdb", "select 1")

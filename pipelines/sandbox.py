@@ -1,0 +1,99 @@
+"""The published catalogue, asked: read-only, in a sandbox, with nothing of the outside but the ledger's own files."""
+
+import re
+import tempfile
+import uuid
+from collections.abc import Collection
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipelines.log_files import as_glob
+from pipelines.settings import UserError
+from pipelines.warehouse import connect, frame_of, load_table
+from pipelines.warehouse_models import (
+    SCALAR_MACROS,
+    SQL,
+    TABLE_MACROS,
+    TABLES,
+    UNPUBLISHED,
+    VIEWS,
+    model_sql,
+    signature,
+)
+from pipelines.warehouse_sources import FILE_SOURCES, TABLE_SOURCES, literal, literals
+
+UNPRINTABLE = re.compile(r"\b(INTERVAL|UNION|BIGNUM|VARIANT|BIT|GEOMETRY)\b|TIME WITH TIME ZONE")
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # names within a type
+
+
+def query(link: Path, sql: str) -> pl.DataFrame:
+    """Rows of one SELECT over the published catalogue; anything that could write, or read another file, is refused."""
+    check_published(link)
+    try:
+        statements = duckdb.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise UserError("only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) at a time can be asked")
+        with connect_sandboxed(link) as connection:
+            _refuse_writes(connection, sql)
+            _refuse_unprintable(connection, sql)
+            return frame_of(connection, sql)
+    except duckdb.Error as error:
+        raise UserError(f"the query failed: {error}") from error
+
+
+def check_published(link: Path) -> None:
+    if not link.exists():
+        raise UserError(f"{link}: nothing is published yet; run `tokenspread build` first")
+
+
+def connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
+    # Attached to a database of its own in memory: connections to one path share their settings within a process. Of the
+    # target, not of the link, which may be moved on while this is open.
+    # What does not fit goes to a folder of its own, which DuckDB makes when it is needed, and removes.
+    spilled = Path(tempfile.gettempdir()) / f"tokenspread-{uuid.uuid4().hex}"
+    connection = connect(memory_limit="700MB", temp_directory=str(spilled))
+    connection.execute(f"attach {literal(str(link.resolve()))} as warehouse (read_only); use warehouse")
+    files = [row[0] for row in connection.sql("select path from source.parquet_files").fetchall()]
+    allowed = literals(sorted({*files, *map(as_glob, files)}))
+    connection.execute(f"set allowed_paths = {allowed}")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def open_room(connection: duckdb.DuckDBPyConnection, sources: dict[str, pl.DataFrame], again: Collection[str]) -> None:
+    """In a sandboxed connection, a database in memory that shows what is published, but for `sources`, which it has of
+    its own, and for the scenarios' sources and the models made `again`, which it lacks yet."""
+    connection.execute("use memory; create schema source")
+    for macros in SCALAR_MACROS:
+        connection.execute((SQL / macros).read_text())
+    for name in {*TABLE_SOURCES, *FILE_SOURCES} - sources.keys():
+        connection.execute(f"create view source.{name} as from warehouse.source.{name}")
+    for name, frame in sources.items():
+        load_table(connection, name, frame, TABLE_SOURCES[name])
+    for name in {*VIEWS, *TABLES} - {*again, *UNPUBLISHED}:
+        connection.execute(f"create view {name} as from warehouse.main.{name}")
+    for name in TABLE_MACROS:
+        connection.execute(f"create macro {signature(name)} as table {model_sql(name)}")
+
+
+def _refuse_writes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    # DuckDB 2.0 runs COPY ... TO inside the WITH of a SELECT, and the ledger's own files are allowed paths. Only the
+    # text of a statement can hold one (a table function's cannot), so nothing else pays for the plan.
+    if "copy" not in sql.lower():
+        return
+    plan = connection.sql(f"explain (format json) {sql}").fetchall()[0][1]
+    if re.search(r'"name": *"[A-Z_]*COPY', plan):
+        raise UserError("the published tables are read-only: a query cannot COPY to a file")
+
+
+def _refuse_unprintable(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raise UserError for a column that a frame cannot hold: polars ends in a panic on some types."""
+    rows = connection.sql(sql)
+    if repeated := [name for name in rows.columns if rows.columns.count(name) > 1]:
+        raise UserError(f"the query has two columns {repeated[0]}; give each one a name of its own, with `as`")
+    for name, dtype in zip(rows.columns, rows.types, strict=True):
+        if unprintable := UNPRINTABLE.search(QUOTED.sub("", str(dtype))):
+            raise UserError(f"column {name} is of type {unprintable[0]}, which has no output; cast it: {name}::varchar")
