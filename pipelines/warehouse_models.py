@@ -60,10 +60,19 @@ KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")
 
 
 # Functions of SQL alone, each file after those that it uses.
-SCALAR_MACROS = ("macros.sql", "allocation_macros.sql", "interval_macros.sql")
+SCALAR_MACROS = ("macros.sql", "allocation_macros.sql", "interval_macros.sql", "bridge_macros.sql")
 # Questions with parameters, `from name(...)`; they cost a build nothing, for DuckDB plans them when they are asked.
-TABLE_MACROS = ("concentration_curve", "concentration", "forecast", "spend_retention", "underwater_names")
-# Questions with parameters, `from name(...)`; they cost a build nothing, for DuckDB plans them when they are asked.
+TABLE_MACROS = (
+    "bridge_steps",
+    "bridge",
+    "outcome_bridge",
+    "period_economics",
+    "concentration_curve",
+    "concentration",
+    "forecast",
+    "spend_retention",
+    "underwater_names",
+)
 
 
 def model_sql(name: str) -> str:

@@ -353,7 +353,7 @@ create or replace macro first_explaining(costs, recorded, ours) as
     list_filter(costs, lambda entry: explains(entry.cost, recorded, ours))[1].cause;
 
 -- A call's (or cell's) name in a dimension; null: unattributed. It ends the query where there is no such dimension.
-create or replace macro name_in(dimension, used) as
+create or replace macro known_name_in(dimension, used) as
     case dimension
         when 'feature' then used.feature
         when 'user' then used.user_id

@@ -47,8 +47,8 @@ totals as (
         sum(cost_pico) as cost_pico,
         -- No unattributed call is a known zero, unattributed calls without a cost are not.
         case
-            when count(*) = count(name_in(dimension, usage_cube)) then 0
-            else sum(cost_pico) filter (where name_in(dimension, usage_cube) is null)
+            when count(*) = count(known_name_in(dimension, usage_cube)) then 0
+            else sum(cost_pico) filter (where known_name_in(dimension, usage_cube) is null)
         end as unattributed_pico,
         coalesce(sum(call_count) filter (where cost_pico is null), 0)::bigint as unpriced_call_count,
     from usage_cube

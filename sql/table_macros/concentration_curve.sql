@@ -11,7 +11,7 @@
 -- unpriced_call_count | its calls without a cost, missing in its cost
 with named_cells as (
     select
-        name_in(dimension, usage_cube) as name,
+        known_name_in(dimension, usage_cube) as name,
         call_count,
         cost_pico,
     from usage_cube

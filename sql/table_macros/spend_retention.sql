@@ -44,7 +44,7 @@ spans as (
 
 named_cells as (
     select
-        name_in(dimension, usage_cube) as name,
+        known_name_in(dimension, usage_cube) as name,
         date_trunc('month', day)::date as month,
         call_count,
         cost_pico,

@@ -1,0 +1,55 @@
+"""The door to periods: `tokenspread bridge` and `compare`. What is heavy is imported inside a command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.settings import Settings, UserError
+
+Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
+Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
+By = Annotated[str, typer.Option(help="all, feature, user, customer or model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(bridge)
+    # a scenario may be called -30%
+    app.command(context_settings={"ignore_unknown_options": True})(compare)
+
+
+def bridge(
+    first: Annotated[
+        str | None, typer.Argument(metavar="FROM", help="A period: 2026-03-01..2026-03-31, 2026-03 or 2026-03-01.")
+    ] = None,
+    second: Annotated[str | None, typer.Argument(metavar="TO", help="Another, which may overlap it.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="From the actual cost to this published scenario's, in place of periods.")
+    ] = None,
+    by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Split the change of cost between two periods into what changed it, exactly."""
+    from pipelines import periods
+    from pipelines.report import bridge as report
+
+    settings = Settings.load(config, data=data)
+    if scenario is not None and first is None:
+        report.write_scenario(periods.scenario_bridge(settings, scenario, by), as_json, sys.stdout)
+    elif first is None or second is None or scenario is not None:
+        raise UserError(f"name two periods, or a scenario with --scenario; of a period {periods.FORMS}")
+    else:
+        report.write(periods.bridge(settings, first, second, by), as_json, sys.stdout)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A period, or a published scenario by its name.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="What it is compared with.")],
+    by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Show two periods or scenarios side by side, and the difference."""
+    from pipelines import periods
+    from pipelines.report import comparison
+
+    comparison.write(periods.compare(Settings.load(config, data=data), first, second, by), as_json, sys.stdout)
