@@ -11,17 +11,8 @@ import polars as pl
 
 from pipelines.log_files import as_glob
 from pipelines.settings import UserError
-from pipelines.warehouse import connect, frame_of, load_table
-from pipelines.warehouse_models import (
-    SCALAR_MACROS,
-    SQL,
-    TABLE_MACROS,
-    TABLES,
-    UNPUBLISHED,
-    VIEWS,
-    model_sql,
-    signature,
-)
+from pipelines.warehouse import connect, frame_of, load_table, make_macros
+from pipelines.warehouse_models import MEASURING, SCALAR_MACROS, SQL, TABLES, UNPUBLISHED, VIEWS
 from pipelines.warehouse_sources import FILE_SOURCES, TABLE_SOURCES, literal, literals
 
 UNPRINTABLE = re.compile(r"\b(INTERVAL|UNION|BIGNUM|VARIANT|BIT|GEOMETRY)\b|TIME WITH TIME ZONE")
@@ -75,8 +66,7 @@ def open_room(connection: duckdb.DuckDBPyConnection, sources: dict[str, pl.DataF
         load_table(connection, name, frame, TABLE_SOURCES[name])
     for name in {*VIEWS, *TABLES} - {*again, *UNPUBLISHED}:
         connection.execute(f"create view {name} as from warehouse.main.{name}")
-    for name in TABLE_MACROS:
-        connection.execute(f"create macro {signature(name)} as table {model_sql(name)}")
+    make_macros(connection, MEASURING)
 
 
 def _refuse_writes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

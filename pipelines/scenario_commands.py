@@ -62,4 +62,4 @@ def swap(
     ratios = {"input_ratio": input_ratio, "output_ratio": output_ratio}
     settings = scenario_desk.swap_settings(settings, from_model, to_model, ratios, feature)
     with scenario_desk.asked(settings, *repriced.MODELS) as ask:
-        repriced.write_swap(ask, from_model, by, as_json, sys.stdout)
+        repriced.write(ask, by, as_json, sys.stdout)

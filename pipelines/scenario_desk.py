@@ -5,6 +5,7 @@ Nothing is written: the models that read scenarios are made once more, in memory
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import NamedTuple
@@ -33,6 +34,21 @@ def grid_of(text: str) -> tuple[str, ...]:
         raise UserError(f"--grid {text}: from must be below to, by at most {MOST_STEPS} steps above 0")
     changes = [low + step * number for number in range(int((high - low) / step) + 1)]
     return tuple(f"{change:+f}%" for change in changes if change)
+
+
+def swap_settings(
+    settings: Settings, from_model: str, to_model: str, ratios: dict[str, str | None], feature: str | None
+) -> Settings:
+    """Settings whose scenarios are the swap of one model for another: with the ratios that are given, else with the
+    measured ones where the log has them, and with the same tokens."""
+    swap = {"replace": from_model, "with": to_model} | ({"feature": feature} if feature else {})
+    given = {key: value for key, value in ratios.items() if value is not None}
+    tables = {"same tokens": swap}
+    if given:
+        tables |= {"given tokens": swap | given}
+    else:
+        tables |= {"measured tokens": swap | {"tokens": "measured"}}
+    return replace(settings, scenarios=(), scenario_tables=tables)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from pipelines.settings import UserError
 from pipelines.warehouse_models import (
     CUBE,
     KEPT_DURING_BUILD,
+    MEASURING,
     SCALAR_MACROS,
     SQL,
     TABLE_MACROS,
@@ -117,18 +118,24 @@ def make_cube(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None
         if name in chosen:
             # A temporary table hides the view of its name until the connection closes.
             connection.execute(f"create temporary table {name} as from main.{name}")
-    for name in TABLE_MACROS:
-        if name in chosen:
-            connection.execute(f"create macro {signature(name)} as table {model_sql(name)}")
     if CUBE in chosen:
         connection.execute(f"create table {CUBE} as {model_sql(CUBE)}")
+    make_macros(connection, chosen.intersection(MEASURING))
 
 
 def make_models(connection: duckdb.DuckDBPyConnection, names: Iterable[str] | None = None) -> None:
     """Make the tables over the usage cube, and comment on all: every one, or `names` and what they read."""
     chosen = models_behind(VIEWS + TABLES + TABLE_MACROS if names is None else names)
     make_tables(connection, chosen - {CUBE})
+    make_macros(connection, chosen.difference(MEASURING))
     _comment(connection, chosen - {*UNPUBLISHED})
+
+
+def make_macros(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+    """Make those table macros, whose tables are there."""
+    for name in TABLE_MACROS:
+        if name in names:
+            connection.execute(f"create macro {signature(name)} as table {model_sql(name)}")
 
 
 def make_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:

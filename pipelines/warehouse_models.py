@@ -34,6 +34,7 @@ TABLES = (
     "revenue_by_group",
     "scenario_comparison",
     "scenario_by_dimension",
+    "scenario_swaps",
     "sensitivity",
     "exposure",
     "underwater",
@@ -71,8 +72,12 @@ TABLE_MACROS = (
     "concentration",
     "forecast",
     "spend_retention",
+    "swap_evidence",
+    "model_swaps",
     "underwater_names",
 )
+
+MEASURING = ("swap_evidence",)  # of these, what scenarios are told from: made before them
 
 
 def model_sql(name: str) -> str:

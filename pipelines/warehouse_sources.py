@@ -59,6 +59,7 @@ SCENARIO_SOURCES = {
     "scenarios": scenario_schemas.SCENARIOS,
     "scenario_scopes": scenario_schemas.SCENARIO_SCOPES,
     "scenario_rates": scenario_schemas.SCENARIO_RATES,
+    "scenario_swaps": scenario_schemas.SCENARIO_SWAPS,
     "left_terms": scenario_schemas.LEFT_TERMS,
 }
 FILE_SOURCES = {"ledger": schemas.LEDGER, "outcomes": schemas.OUTCOMES, "quarantine": schemas.QUARANTINE}

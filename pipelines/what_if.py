@@ -2,6 +2,7 @@
 pricing reads."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import polars as pl
 from pipelines.prices import catalogue_names
 from pipelines.pricing import LIST, Priced
 from pipelines.settings import Settings, UserError, document_of
-from pipelines.warehouse_sources import Ask
+from pipelines.warehouse_sources import Ask, literal
 from transforms import scenario_schemas, schemas
 from transforms.scenarios import definitions, tables, walk
 from transforms.scenarios.definitions import Scenario, Step
@@ -90,6 +91,7 @@ def resolve(
         "scenarios": tables.scenarios_table(scenarios),
         "scenario_scopes": found.scopes,
         "scenario_rates": found.rates,
+        "scenario_swaps": found.swaps,
         "left_terms": left,
     }
 
@@ -122,8 +124,42 @@ def _top(kind: str, count: int, ask: Ask) -> set[str]:
 
 def _evidence(
     scenarios: Sequence[Scenario], named: pl.DataFrame, found: Mapping[str, tuple], ask: Ask
-) -> dict[tuple[str, str, str | None], walk.Evidence]:
-    return {}
+) -> dict[tuple[str, str, str], walk.Evidence]:
+    """What the log tells of the models that a measured swap replaces, by both models and the feature."""
+    steps = [step for scenario in scenarios for step in scenario.steps if step.get("tokens") == "measured"]
+    pairs = {
+        (f"{row['provider']}/{row['model']}", "/".join(map(str, found[step.get("with")])))
+        for step in steps
+        for row in named.iter_rows(named=True)
+        if walk.is_named(step.value, row["provider"], {row["model"] or "", row["as_model"] or ""})
+    }
+    evidence = {}
+    for pair in sorted(pairs):
+        rows = ask(f"from swap_evidence({literal(pair[0])}, {literal(pair[1])})")
+        for feature, told in rows.partition_by("feature", as_dict=True).items():
+            measured = {row["token_class"]: row for row in told.iter_rows(named=True)}
+            ratios = [_interval(measured.get(name)) for name in ("input", "output")]
+            if all(ratios):
+                row = measured["input"]
+                counts = row["from_action_count"], row["to_action_count"]
+                days = [[row[f"{side}_{end}_day"] for side in ("from", "to")] for end in ("first", "last")]
+                evidence[*pair, feature[0]] = walk.Evidence(
+                    *ratios, *counts, *(_of(*known) for known in zip((min, max), days, strict=True))
+                )
+    return evidence
+
+
+def _of(choose, days: list) -> date | None:
+    return choose(days) if all(days) else None
+
+
+def _interval(row: Mapping | None) -> tuple[Fraction, Fraction, Fraction] | None:
+    """(low, ratio, high) in millionths; None where the log does not bound the ratio."""
+    told = [row and row[name] for name in ("ratio_low", "ratio", "ratio_high")]
+    if any(value is None for value in told):
+        return None
+    low, ratio, high = (Fraction(round(value * 10**6), 10**6) for value in told)
+    return max(low, Fraction(0)), ratio, high
 
 
 def _left_terms(scenarios: Sequence[Scenario], terms: pl.DataFrame) -> pl.DataFrame:

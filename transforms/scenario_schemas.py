@@ -47,3 +47,24 @@ SCENARIO_RATES = {
 
 # The terms of the contract that a scenario leaves.
 LEFT_TERMS = {"scenario_order": pl.Int32, "term_id": pl.Int64}
+
+# Which calls move to which model in a scenario, and with how many tokens.
+SCENARIO_SWAPS = {
+    "scenario_order": pl.Int32,
+    "feature": pl.String,  # null: every one, or unattributed
+    "from_provider": pl.String,
+    "from_model": pl.String,
+    "to_provider": pl.String,
+    "to_model": pl.String,
+    "tokens": pl.String,  # measured, given, same tokens assumed
+    "input_ratio_low": pl.Float64,  # tokens after over tokens before; 1: the same
+    "input_ratio": pl.Float64,
+    "input_ratio_high": pl.Float64,
+    "output_ratio_low": pl.Float64,
+    "output_ratio": pl.Float64,
+    "output_ratio_high": pl.Float64,
+    "from_action_count": pl.Int64,  # measured by, of each model; null: not measured
+    "to_action_count": pl.Int64,
+    "first_day": pl.Date,
+    "last_day": pl.Date,
+}

@@ -186,6 +186,18 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
     }
 
 
+def repriced_figures(query: Query, by: str) -> dict[str, Any]:
+    """What scenarios do to the rows of `by` and to all, as in report_figures, and which calls they move."""
+    rows = _rows(query, by)
+    return {
+        "by": by,
+        "scenario_swaps": query("select * from scenario_swaps order by all").to_dicts(),
+        "underwater": query(UNDERWATER).to_dicts(),
+        "rows": [row for row in rows if row["dimension"] == by],
+        "total": next((row for row in rows if row["dimension"] == "all"), None),
+    }
+
+
 def _rows(query: Query, by: str) -> list[dict[str, Any]]:
     nested = {"scenarios": SCENARIOS, "sensitivity": SENSITIVITY, "exposure": EXPOSURE}
     found = {key: _by_name(query(text.format(by=by))) for key, text in nested.items()}

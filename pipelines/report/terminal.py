@@ -78,8 +78,8 @@ TAKES: list[Column] = [
     ("input/\naction", lambda row: mean(row["input_tokens"], row["action_count"])),
     ("cached/\naction", lambda row: mean(row["cache_read_tokens"], row["action_count"])),
     ("output/\naction", lambda row: mean(row["output_tokens"], row["action_count"])),
-    ("cost", lambda row: _cost(row, "cost_usd")),
-    ("cost/\naction", lambda row: _cost(row, "cost_per_action_usd")),
+    ("cost", lambda row: cost(row, "cost_usd")),
+    ("cost/\naction", lambda row: cost(row, "cost_per_action_usd")),
 ]
 LEADS_TO: list[Column] = [
     ("actions", lambda row: count(row["action_count"])),
@@ -87,14 +87,14 @@ LEADS_TO: list[Column] = [
     ("unlabelled", lambda row: count(row["action_count"] - row["labelled_count"])),
     ("successes", lambda row: count(row["success_count"])),
     ("success\nshare", lambda row: share(_ratio(row["success_count"], row["labelled_count"]))),
-    ("cost of\nlabelled", lambda row: _cost(row, "labelled_cost_usd")),
-    ("cost/\noutcome", lambda row: _cost(row, "cost_per_outcome_usd")),
+    ("cost of\nlabelled", lambda row: cost(row, "labelled_cost_usd")),
+    ("cost/\noutcome", lambda row: cost(row, "cost_per_outcome_usd")),
 ]
 
 
 def _break_even(row: dict[str, Any]) -> str:
     actual, column = row["scenarios"][0], "break_even_change_share"
-    return _at_most(actual, column, share(actual[column], signed=True))
+    return at_most(actual, column, share(actual[column], signed=True))
 
 
 BREAK_EVEN: Column = ("break-\neven", _break_even)
@@ -105,6 +105,12 @@ def _tables(by: str, scenarios: list[dict[str, Any]]) -> list[tuple[str, list[Co
         (f"What an action takes, by {by} (cost in USD)", TAKES),
         (f"What it leads to, by {by} (cost in USD)", LEADS_TO),
     ]
+    return tables + scenario_tables(by, scenarios)
+
+
+def scenario_tables(by: str, scenarios: list[dict[str, Any]]) -> list[tuple[str, list[Column]]]:
+    """Title and columns of cost and margin, so many scenarios side by side as fit."""
+    tables = []
     has_revenue = any(scenario["revenue_usd"] is not None for scenario in scenarios)
     for start in range(0, len(scenarios), MOST_SCENARIOS):
         numbers = range(start, min(start + MOST_SCENARIOS, len(scenarios)))
@@ -134,28 +140,28 @@ def _revenue(row: dict[str, Any]) -> Decimal | None:
 
 
 def _scenario_cost(scenarios: list[dict[str, Any]], number: int) -> Column:
-    return harmless(scenarios[number]["scenario"]), lambda row: _cost(row["scenarios"][number], "cost_usd")
+    return harmless(scenarios[number]["scenario"]), lambda row: cost(row["scenarios"][number], "cost_usd")
 
 
 def _scenario_margin(scenarios: list[dict[str, Any]], number: int) -> Column:
     def cell(row: dict[str, Any]) -> str:
         scenario = row["scenarios"][number]
         lost = " LOST" if scenario["survives"] is False else ""
-        return _at_most(scenario, "margin_usd", money(scenario["margin_usd"])) + lost
+        return at_most(scenario, "margin_usd", money(scenario["margin_usd"])) + lost
 
     return harmless(scenarios[number]["scenario"]), cell
 
 
-def print_table(console: Console, title: str, columns: list[Column], rows: list[dict], total: dict) -> None:
+def print_table(console: Console, title: str, columns: list[Column], rows: list[dict], total: dict | None) -> None:
     cells = [[harmless(row["name"]), *(cell(row) for _, cell in columns)] for row in rows]
-    footer = ["all", *(cell(total) for _, cell in columns)]
+    footer = ["all", *(cell(total) for _, cell in columns)] if total else [""] * (len(columns) + 1)
     headers = ["", *(name for name, _ in columns)]
     texts = zip(*cells, footer, *zip(*(header.split("\n") + [""] for header in headers), strict=False), strict=True)
     widths = [max(map(cell_len, column)) for column in texts]
     # A figure is never cut: the name gives way, and a table of wider figures runs over the edge.
     between = 2 * len(widths)
     widths[0] = min(widths[0], max(console.width - sum(widths[1:]) - between, LEAST_NAME_WIDTH))
-    table = Table(show_footer=True, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(show_footer=total is not None, pad_edge=False, padding=(0, 2, 0, 0))
     table.box = box.SIMPLE_HEAD if console.is_terminal else None
     for number, (name, width) in enumerate(zip(headers, widths, strict=True)):
         justify = "right" if number else "left"
@@ -170,11 +176,11 @@ def print_table(console: Console, title: str, columns: list[Column], rows: list[
     console.print()
 
 
-def _cost(row: dict[str, Any], column: str) -> str:
+def cost(row: dict[str, Any], column: str) -> str:
     return money(row[column]) + ("+" if row["unpriced_call_count"] and row[column] is not None else "")
 
 
-def _at_most(scenario: dict[str, Any], column: str, shown: str) -> str:
+def at_most(scenario: dict[str, Any], column: str, shown: str) -> str:
     return ("<" if scenario["unpriced_call_count"] and scenario[column] is not None else "") + shown
 
 

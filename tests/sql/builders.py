@@ -156,6 +156,7 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
     named = [{"scenario": name, "scenario_order": order, "is_scoped": False} for order, name in enumerate(scenarios)]
     frames["scenarios"] = pl.DataFrame(named, schema=scenario_schemas.SCENARIOS)
     frames["scenario_scopes"] = schemas.empty(scenario_schemas.SCENARIO_SCOPES)
+    frames["scenario_swaps"] = pl.DataFrame(given.get("scenario_swaps", []), schema=scenario_schemas.SCENARIO_SWAPS)
     left = [{"scenario_order": order, "term_id": term} for order, term in given.get("left_terms", [])]
     frames["left_terms"] = pl.DataFrame(left, schema=scenario_schemas.LEFT_TERMS)
     frames["context_bounds"] = pl.DataFrame({"context_above": [0]}, schema=warehouse.TABLE_SOURCES["context_bounds"])

@@ -7,21 +7,29 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from transforms.scenario_schemas import SCENARIO_RATES, SCENARIO_SCOPES, SCENARIOS, SCOPE_COLUMNS
+from transforms.scenario_schemas import (
+    SCENARIO_RATES,
+    SCENARIO_SCOPES,
+    SCENARIO_SWAPS,
+    SCENARIOS,
+    SCOPE_COLUMNS,
+)
 from transforms.scenarios.definitions import ACTUAL, TERM_KINDS, Scenario
 from transforms.scenarios.rates import atto_rates, changed
 from transforms.scenarios.walk import Known, Walked, columns_of, is_scoped, walk
 from transforms.schemas import PRICE_REFS, conform
 
 NANO = 10**9
+MEASURED, GIVEN, SAME = "measured", "given", "same tokens assumed"
 BOUNDS = ("low", "point", "high")
 
 
 class Resolved(NamedTuple):
-    """SCENARIO_SCOPES, SCENARIO_RATES, and (scenario, number of the step from 0) of each step that finds nothing."""
+    """SCENARIO_SCOPES, _RATES and _SWAPS, and (scenario, number of the step from 0) of each step that finds nothing."""
 
     scopes: pl.DataFrame
     rates: pl.DataFrame
+    swaps: pl.DataFrame
     idle: list[tuple[Scenario, int]]
 
 
@@ -56,7 +64,7 @@ def resolved(
         rates = atto_rates(card)
         told = {"card_id": card["card_id"], "rates": rates, "listed": lists.get(card["card_id"], rates)}
         by_ref.setdefault(tuple(card[name] for name in PRICE_REFS), []).append(told)
-    all_scopes, all_rates, idle = [], _Rates(), []
+    all_scopes, all_rates, swaps, idle = [], _Rates(), [], []
     for order, scenario in enumerate([Scenario(ACTUAL), *scenarios]):
         matched: set[int] = set()
         walked = [
@@ -65,13 +73,28 @@ def resolved(
         ]
         if is_scoped(scenario):
             all_scopes += _scoped(order, scenario, walked, by_ref, all_rates)
+            swaps += [_swap(order, scope, found) for scope, found in walked if found.is_moved]
         else:
             for found in {found.ref: found for _, found in walked}.values():
                 all_rates.add(order, scenario, 0, by_ref.get(found.ref, []), found.changes)
         of_calls = {number for number, step in enumerate(scenario.steps) if step.value not in TERM_KINDS}
         idle += [(scenario, number) for number in sorted(of_calls - matched)]
     frame = pl.DataFrame(all_scopes, schema=SCENARIO_SCOPES, orient="row")
-    return Resolved(conform(frame, SCENARIO_SCOPES), all_rates.frame(), idle)
+    told = pl.DataFrame(swaps, schema=SCENARIO_SWAPS, orient="row").unique(maintain_order=True)
+    return Resolved(conform(frame, SCENARIO_SCOPES), all_rates.frame(), told, idle)
+
+
+def _swap(order: int, scope: Mapping[str, Any], found: Walked) -> dict[str, Any]:
+    """A row of SCENARIO_SWAPS."""
+    to = dict(zip(PRICE_REFS, found.ref, strict=True))
+    row = {"scenario_order": order, "feature": scope.get("feature"), "to_provider": to["provider"]}
+    row |= {"from_provider": scope["provider"], "from_model": scope["model"], "to_model": to["model"]}
+    row["tokens"] = MEASURED if found.evidence else GIVEN if found.tokens else SAME
+    for name in ("input", "output"):
+        low, ratio, high = map(float, found.tokens.get(f"{name}_ratio", (1, 1, 1)))
+        row |= {f"{name}_ratio_low": low, f"{name}_ratio": ratio, f"{name}_ratio_high": high}
+    counts = ("from_action_count", "to_action_count", "first_day", "last_day")
+    return row | {name: getattr(found.evidence, name, None) for name in counts}
 
 
 def _scoped(
@@ -85,8 +108,8 @@ def _scoped(
         own |= {name: scope.get(name) for name in (*PRICE_REFS, *SCOPE_COLUMNS)}
         own |= {f"to_{name}": value for name, value in zip(PRICE_REFS, found.ref, strict=True)}
         own["activity_nano"] = int(found.activity * NANO)
-        by_bound = zip(BOUNDS, (found.low, found.changes, found.high), found.ratios, (floor, round, ceil), strict=True)
-        is_exact = found.low == found.high and set(found.ratios) == {Fraction(1)}
+        by_bound = zip(BOUNDS, (found.low, found.changes, found.high), found.context, (floor, round, ceil), strict=True)
+        is_exact = found.low == found.high and set(found.context) == {Fraction(1)}
         for bound, changes, ratio, rounded in by_bound:
             if is_exact and bound != "point":
                 continue

@@ -24,6 +24,10 @@ class Evidence(NamedTuple):
 
     input: tuple[Fraction, Fraction, Fraction]
     output: tuple[Fraction, Fraction, Fraction]
+    from_action_count: int
+    to_action_count: int
+    first_day: date | None
+    last_day: date | None
 
 
 class Known(NamedTuple):
@@ -33,7 +37,7 @@ class Known(NamedTuple):
     batched: Collection[Ref] | None = ()  # refs of a tier or batch that somebody has a price of; None: any may be
     names: Mapping[Ref, Collection[str]] = {}  # what a ref's model is called, by itself and by aliases
     tops: Mapping[tuple[str, int], Collection[str]] = {}  # (customer, 3) -> the three that cost most
-    evidence: Mapping[tuple[str, str, str | None], Evidence] = {}  # from, to (provider/model), feature
+    evidence: Mapping[tuple[str, str, str], Evidence] = {}  # from, to (provider/model), feature
     free: Collection[Ref] | None = ()  # refs whose price is free; None: any may be
 
 
@@ -46,7 +50,9 @@ class Walked(NamedTuple):
     ref: Ref
     is_moved: bool
     activity: Fraction
-    ratios: tuple[Fraction, Fraction, Fraction]  # of input tokens: low, estimate, high
+    tokens: Mapping[str, tuple]  # (low, estimate, high) by RATIOS; none where they stay the same
+    evidence: Evidence | None  # what they were measured by
+    context: tuple[Fraction, Fraction, Fraction]  # bounds and estimate of all input tokens over those before
     changes: tuple
     low: tuple
     high: tuple
@@ -71,7 +77,7 @@ def is_scoped(scenario: Scenario) -> bool:
 def walk(scenario: Scenario, ref: Ref, scope: Mapping[str, Any], known: Known, matched: set[int]) -> Walked:
     """Calls move first, then the prices of what is called change, each in the order of the steps; `scope` holds the
     values of `columns_of`. The numbers of steps that found something are added to `matched`."""
-    own, activity, ratios = ref, ONE, {}
+    own, activity, ratios, evidence = ref, ONE, {}, None
     for number, step in enumerate(scenario.steps):
         if not _selects(step, ref, scope, known):
             continue
@@ -79,6 +85,7 @@ def walk(scenario: Scenario, ref: Ref, scope: Mapping[str, Any], known: Known, m
             activity *= step.value
             matched.add(number)
         elif (target := _target(step, ref, known)) is not None:
+            evidence = _evidence(step, ref, target, scope, known) or evidence
             ratios = _compounded(ratios, _ratios(step, ref, target, scope, known))
             ref = target
             matched.add(number)
@@ -89,10 +96,13 @@ def walk(scenario: Scenario, ref: Ref, scope: Mapping[str, Any], known: Known, m
             prices.append(change)
             matched.add(number)
     by_bound = [_changes(ratios, bound, activity, prices) for bound in range(3)]
-    inputs = [[of[bound] for key, of in ratios.items() if key != "output_ratio"] or [ONE] for bound in range(3)]
-    inputs = [values + [ONE] * (len(values) < 3 and bool(ratios)) for values in inputs]
-    bounds = min(inputs[0]), ratios.get("input_ratio", (ONE, ONE, ONE))[1], max(inputs[2])
-    return Walked(ref, ref != own, activity, bounds, by_bound[1], by_bound[0], by_bound[2])
+    return Walked(ref, ref != own, activity, ratios, evidence, _context(ratios), by_bound[1], by_bound[0], by_bound[2])
+
+
+def _context(ratios: Mapping[str, tuple]) -> tuple[Fraction, Fraction, Fraction]:
+    """All input tokens over those before: for a call, between the least and the greatest ratio of its classes."""
+    told = [ratios.get(key, (ONE, ONE, ONE)) for key in RATIOS if key != "output_ratio"]
+    return min(low for low, _, _ in told), told[0][1], max(high for _, _, high in told)
 
 
 def reachable(scenarios: Sequence[Scenario], refs: Iterable[Ref], known: Known) -> list[Ref]:
@@ -180,14 +190,18 @@ def paid(step: Step, told: Mapping[str, Any], known: Known) -> dict[str, Any]:
     return {"model": told["model"].removesuffix(":free")}
 
 
-def _ratios(step: Step, ref: Ref, target: Ref, scope: Mapping[str, Any], known: Known) -> dict[str, tuple]:
-    """(low, estimate, high) by ratio key; nothing where the tokens stay the same."""
+def _evidence(step: Step, ref: Ref, target: Ref, scope: Mapping[str, Any], known: Known) -> Evidence | None:
     if step.get("tokens") != "measured":
-        return {key: (step.get(key),) * 3 for key in RATIOS if step.get(key) is not None}
-    found = known.evidence.get((f"{ref[0]}/{ref[1]}", f"{target[0]}/{target[1]}", scope["feature"]))
-    if found is None:
-        return {}
-    return dict.fromkeys(RATIOS[:3], found.input) | {"output_ratio": found.output}
+        return None
+    return known.evidence.get((f"{ref[0]}/{ref[1]}", f"{target[0]}/{target[1]}", scope["feature"] or UNATTRIBUTED))
+
+
+def _ratios(step: Step, ref: Ref, target: Ref, scope: Mapping[str, Any], known: Known) -> dict[str, tuple]:
+    """(low, estimate, high) by ratio key; nothing where the tokens stay the same. What was measured of input holds for
+    every class of it: the share that is read from a cache stays as it was."""
+    if found := _evidence(step, ref, target, scope, known):
+        return dict.fromkeys(RATIOS[:3], found.input) | {"output_ratio": found.output}
+    return {key: (step.get(key),) * 3 for key in RATIOS if step.get(key) is not None}
 
 
 def _compounded(one: Mapping[str, tuple], other: Mapping[str, tuple]) -> dict[str, tuple]:
