@@ -23,6 +23,8 @@ TABLES = (
     "scenario_moves",
     "scenario_rates",
     "scenario_cells",
+    "scenario_activity",
+    "scenario_counts",
     "contract_spend",
     "contract_terms",
     "allocated_costs",
@@ -55,6 +57,8 @@ UNPUBLISHED = {
     "scenario_moves": "temporary table",
     "scenario_rates": "temporary table",
     "scenario_cells": "temporary view",
+    "scenario_activity": "temporary table",
+    "scenario_counts": "temporary table",
 }
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
 KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")

@@ -19,6 +19,7 @@ SCENARIOS = {
     "scenario_order": pl.Int32,
     "reason": pl.String,
     "is_scoped": pl.Boolean,  # it does more than change the rates of whole price refs: see SCENARIO_SCOPES
+    "has_activity": pl.Boolean,  # it changes how much is done
     **{f"by_{name}": pl.Boolean for name in SCOPE_COLUMNS},  # which of these its steps look at
 }
 

@@ -13,7 +13,7 @@ with grains as (
     union all
     select 'unit_economics', count(*) from unit_economics group by dimension, name
     union all
-    select 'revenue_by_group', count(*) from revenue_by_group group by feature, user_id, customer_id
+    select 'revenue_by_group', count(*) from revenue_by_group group by scenario_order, feature, user_id, customer_id
     union all
     select 'scenario_comparison', count(*) from scenario_comparison group by feature, user_id, scenario
     union all

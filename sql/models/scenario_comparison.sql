@@ -104,10 +104,12 @@ margins as (
     select
         costs.*,
         actual_costs.cost_atto as actual_cost_atto,
-        counts.action_count,
-        counts.success_count,
+        -- Shown in whole actions, divided by as they are.
+        coalesce(own_counts.action_millionths, counts.action_count::hugeint * 1000000) as action_millionths,
+        coalesce(own_counts.success_millionths, counts.success_count::hugeint * 1000000) as success_millionths,
         revenue_by_group.revenue_usd,
         revenue_by_group.revenue_pico::hugeint * 1000000 as revenue_atto,
+        actual_revenue.revenue_pico::hugeint * 1000000 as actual_revenue_atto,
         apart.cost_apart_atto,
         -- Nothing stands apart of most: what is left of the revenue for tokens is all of it.
         revenue_atto - coalesce(apart.cost_apart_atto, 0) as left_atto,
@@ -121,10 +123,29 @@ margins as (
         on costs.feature is not distinct from counts.feature
         and costs.user_id is not distinct from counts.user_id
         and counts.outcome is null
+    inner join source.scenarios as scenarios
+        on costs.scenario_order = scenarios.scenario_order
+    left join scenario_counts as own_counts
+        on costs.scenario_order = own_counts.scenario_order
+        and case
+            when costs.feature is not null and costs.user_id is not null then 'pair'
+            when costs.feature is not null then 'feature'
+            when costs.user_id is not null then 'user'
+            else 'all'
+        end = own_counts.dimension
+        and coalesce(own_counts.feature, costs.feature) is not distinct from costs.feature
+        and coalesce(own_counts.user_id, costs.user_id) is not distinct from costs.user_id
+        and (own_counts.dimension = 'pair' or own_counts.name = coalesce(costs.feature, costs.user_id, 'all'))
     left join revenue_by_group
         on costs.feature is not distinct from revenue_by_group.feature
         and costs.user_id is not distinct from revenue_by_group.user_id
         and revenue_by_group.customer_id is null
+        and case when scenarios.has_activity then costs.scenario_order else 0 end = revenue_by_group.scenario_order
+    left join revenue_by_group as actual_revenue
+        on costs.feature is not distinct from actual_revenue.feature
+        and costs.user_id is not distinct from actual_revenue.user_id
+        and actual_revenue.customer_id is null
+        and actual_revenue.scenario_order = 0
     left join costs_apart_by_group as apart
         on costs.feature is not distinct from apart.feature
         and costs.user_id is not distinct from apart.user_id
@@ -140,19 +161,19 @@ select
     user_id,
     scenario,
     scenario_order,
-    action_count,
-    success_count,
+    divide_half_even(action_millionths, 1000000)::bigint as action_count,
+    divide_half_even(success_millionths, 1000000)::bigint as success_count,
     usd_from_atto(cost_atto) as cost_usd,
     usd_from_atto(least(cost_atto, low_cost_atto)) as cost_low_usd,
     usd_from_atto(greatest(cost_atto, high_cost_atto)) as cost_high_usd,
-    usd_from_atto(divide_half_even(cost_atto, action_count)) as cost_per_action_usd,
-    usd_from_atto(divide_half_even(labelled_cost_atto, success_count)) as cost_per_outcome_usd,
+    usd_from_atto(divide_half_even(cost_atto * 1000000, action_millionths)) as cost_per_action_usd,
+    usd_from_atto(divide_half_even(labelled_cost_atto * 1000000, success_millionths)) as cost_per_outcome_usd,
     usd_from_atto(cost_apart_atto) as cost_apart_usd,
     revenue_usd,
     usd_from_atto(left_atto - cost_atto) as margin_usd,
     (left_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
     margin_survives(left_atto - cost_atto, unpriced_call_count) as survives,
-    (revenue_atto - coalesce(actual_apart_atto, 0) - actual_cost_atto) / nullif(actual_cost_atto, 0)
+    (actual_revenue_atto - coalesce(actual_apart_atto, 0) - actual_cost_atto) / nullif(actual_cost_atto, 0)
         as break_even_change_share,
     unpriced_call_count,
 from margins

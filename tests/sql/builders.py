@@ -153,7 +153,10 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
         frames[name] = pl.DataFrame(rows, schema=schema, orient="row")
     scenarios = given.get("scenarios", SCENARIOS)
     frames["scenario_rates"] = scenario_rates(frames["rate_cards"], scenarios)
-    named = [{"scenario": name, "scenario_order": order, "is_scoped": False} for order, name in enumerate(scenarios)]
+    named = [
+        {"scenario": name, "scenario_order": order, "is_scoped": False, "has_activity": False}
+        for order, name in enumerate(scenarios)
+    ]
     frames["scenarios"] = pl.DataFrame(named, schema=scenario_schemas.SCENARIOS)
     frames["scenario_scopes"] = schemas.empty(scenario_schemas.SCENARIO_SCOPES)
     frames["scenario_swaps"] = pl.DataFrame(given.get("scenario_swaps", []), schema=scenario_schemas.SCENARIO_SWAPS)

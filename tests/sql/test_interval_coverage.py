@@ -61,6 +61,7 @@ def economics(threshold):
         connection.execute("create schema source")
         for name, frame in frames.items():
             warehouse.load_table(connection, name, frame, dict(frame.schema))
+        warehouse.make_cube(connection, ["unit_economics"])
         warehouse.make_models(connection, ["unit_economics"])
         return warehouse.frame_of(connection, "select * from unit_economics where dimension = 'feature'")
 

@@ -66,6 +66,7 @@ def catalogue_of(ledger: pl.DataFrame, outcomes: pl.DataFrame):
     connection.execute("create schema source")
     for name, frame in frames.items():
         warehouse.load_table(connection, name, frame, dict(frame.schema))
+    warehouse.make_cube(connection, ("swap_evidence", "model_swaps"))
     warehouse.make_models(connection, ("swap_evidence", "model_swaps"))
     return connection
 

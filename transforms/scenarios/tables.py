@@ -42,6 +42,7 @@ def scenarios_table(scenarios: Sequence[Scenario]) -> pl.DataFrame:
             "reason": scenario.reason,
             "is_scoped": is_scoped(scenario),
         }
+        | {"has_activity": any(step.verb == "activity" for step in scenario.steps)}
         | {f"by_{column}": column in columns_of(scenario) for column in SCOPE_COLUMNS}
         for order, scenario in enumerate([Scenario(ACTUAL), *scenarios])
     ]

@@ -12,6 +12,7 @@ from transforms.schemas import PRICE_REFS, TOKEN_CLASSES
 
 UNATTRIBUTED = "unattributed"
 STANDARD = "standard"
+DATED = r"(?:[-@]\d{4}-?\d\d-?\d\d)?"
 Ref = tuple  # the values of PRICE_REFS
 ONE = Fraction(1)
 # Column of the usage cube by the selector that looks at it.
@@ -124,8 +125,9 @@ def term_steps(scenario: Scenario) -> list[Step]:
 
 
 def is_named(pattern: str, provider: str | None, names: Collection[str]) -> bool:
-    """Whether a model's name, alone or after its provider's, is `pattern`, in any case; `*` is any text."""
-    told = re.compile(".*".join(map(re.escape, pattern.lower().split("*"))))
+    """Whether a model's name, alone or after its provider's and with or without a date behind it, is `pattern`, in any
+    case; `*` is any text."""
+    told = re.compile(".*".join(map(re.escape, pattern.lower().split("*"))) + DATED)
     return any(told.fullmatch(text) for name in names for text in (name.lower(), f"{provider}/{name}".lower()))
 
 
