@@ -63,17 +63,17 @@ periods as (
     from terms
 ),
 
--- What calls are of, by the names in the log and by those that aliases give them.
+-- What calls are of, here or where a scenario moves them, by the names in the log and by those that aliases give them.
 served as (
     select distinct
-        cells.provider,
-        cells.priced_model,
+        cells.term_provider as provider,
+        cells.term_model as priced_model,
         names.as_provider,
         names.as_model,
-    from usage_cube as cells
+    from scenario_cells as cells
     left join source.price_names as names
-        on cells.provider is not distinct from names.provider
-        and cells.priced_model is not distinct from names.model
+        on cells.term_provider is not distinct from names.provider
+        and cells.term_model is not distinct from names.model
     where exists (from source.contract_terms)
 ),
 
@@ -111,16 +111,17 @@ matched_models as (
 
 cells as (
     select
-        usage_cube.*,
+        scenario_cells.*,
         matched_models.is_in_scenarios,
-        usage_cube.price_status <> 'not_billed' as is_billed,
-    from usage_cube
+        scenario_cells.price_status <> 'not_billed' as is_billed,
+    from scenario_cells
     inner join matched_models
-        on usage_cube.provider is not distinct from matched_models.provider
-        and usage_cube.priced_model is not distinct from matched_models.priced_model
+        on scenario_cells.term_provider is not distinct from matched_models.provider
+        and scenario_cells.term_model is not distinct from matched_models.priced_model
+    where scenario_cells.bound in ('exact', 'point') and not scenario_cells.is_lost
 ),
 
--- What no scenario moves, once.
+-- Where calls go stands beside whose they are: a contract speaks of the one, the other bears its part.
 groups as (
     select
         day,
@@ -130,38 +131,22 @@ groups as (
         feature,
         user_id,
         customer_id,
+        term_provider,
+        term_model,
         row_number() over (
             order by
                 day nulls first, provider nulls first, model nulls first, priced_model nulls first,
-                feature nulls first, user_id nulls first, customer_id nulls first
+                feature nulls first, user_id nulls first, customer_id nulls first,
+                term_provider nulls first, term_model nulls first
         ) as group_number,
-        sum(call_count)::bigint as call_count,
-        sum(untimed_call_count) filter (where is_billed)::bigint as untimed_call_count,
-        sum(unknown_usage_call_count) filter (where is_billed)::bigint as unknown_usage_call_count,
-        sum(input_tokens) filter (where is_billed) as input_tokens,
-        sum(output_tokens) filter (where is_billed) as output_tokens,
-        sum(busy_microseconds) filter (where is_billed) as busy_microseconds,
     from cells
-    group by day, provider, model, priced_model, feature, user_id, customer_id
+    group by day, provider, model, priced_model, feature, user_id, customer_id, term_provider, term_model
 ),
 
-rates as (
-    select *
-    from source.scenario_rates
-    union all by name
-    -- Cells without a card are in every scenario too.
-    select *
-    from source.scenarios
-),
-
-cell_costs as (
+grouped_cells as (
     select
         groups.group_number,
-        rates.scenario_order,
-        cells.call_count,
-        judged_cost(cells.price_status, cost_of(cells, rates)) as token_cost_atto,
-        -- Scenarios change the prices of tokens: time costs what it costs.
-        cells.time_cost_pico * 1000000 as time_cost_atto,
+        cells.*,
     from cells
     inner join groups
         on cells.day is not distinct from groups.day
@@ -171,21 +156,56 @@ cell_costs as (
         and cells.feature is not distinct from groups.feature
         and cells.user_id is not distinct from groups.user_id
         and cells.customer_id is not distinct from groups.customer_id
-    inner join rates
+        and cells.term_provider is not distinct from groups.term_provider
+        and cells.term_model is not distinct from groups.term_model
+),
+
+-- As logged: once for all scenarios that leave calls where they are, and once for each other one.
+usage as (
+    select
+        group_number,
+        scope,
+        sum(call_count)::bigint as call_count,
+        sum(untimed_call_count) filter (where is_billed)::bigint as untimed_call_count,
+        sum(unknown_usage_call_count) filter (where is_billed)::bigint as unknown_usage_call_count,
+        sum(input_tokens) filter (where is_billed) as input_tokens,
+        sum(output_tokens) filter (where is_billed) as output_tokens,
+        sum(busy_microseconds) filter (where is_billed) as busy_microseconds,
+    from grouped_cells
+    group by group_number, scope
+),
+
+cell_costs as (
+    select
+        cells.group_number,
+        cells.scope,
+        rates.scenario_order,
+        cells.call_count,
+        case
+            when cells.is_priced and cells.card_id is not null then cost_of(cells, rates)
+            when cells.is_priced then 0::hugeint
+        end as token_cost_atto,
+        -- Scenarios change the prices of tokens: time costs what it costs.
+        cells.time_cost_pico * 1000000 as time_cost_atto,
+    from grouped_cells as cells
+    inner join scenario_rates as rates
         on cells.card_id is not distinct from rates.card_id
+        and cells.scope is not distinct from rates.scope
+        and case when cells.card_id is not null then cells.variant end is not distinct from rates.variant
         and (cells.is_in_scenarios or rates.scenario_order = 0)
 ),
 
 spends as (
     select
         group_number,
+        scope,
         scenario_order,
         sum(call_count) filter (where token_cost_atto is null and time_cost_atto is null)::bigint as unpriced_call_count,
         -- One of the two may be unknown: what is known is spent.
         sum(coalesce(token_cost_atto, 0) + coalesce(time_cost_atto, 0))
             filter (where token_cost_atto is not null or time_cost_atto is not null) as spend_atto,
     from cell_costs
-    group by group_number, scenario_order
+    group by group_number, scope, scenario_order
 ),
 
 matched_groups as (
@@ -196,10 +216,11 @@ matched_groups as (
         spends.unpriced_call_count,
         spends.spend_atto,
         groups.*,
+        usage.* exclude (group_number),
     from matches
     inner join groups
-        on matches.provider is not distinct from groups.provider
-        and matches.priced_model is not distinct from groups.priced_model
+        on matches.provider is not distinct from groups.term_provider
+        and matches.priced_model is not distinct from groups.term_model
         and coalesce(
             groups.day >= matches.period_start and groups.day < matches.period_end,
             groups.day is null and matches.period_start is null
@@ -207,6 +228,9 @@ matched_groups as (
     inner join spends
         on groups.group_number = spends.group_number
         and (matches.kind <> 'time' or spends.scenario_order = 0)
+    inner join usage
+        on spends.group_number = usage.group_number
+        and spends.scope is not distinct from usage.scope
 )
 
 select
@@ -255,4 +279,10 @@ left join matched_groups
     on periods.term_id = matched_groups.term_id
     and periods.period_start is not distinct from matched_groups.period_start
     and scenarios.scenario_order = matched_groups.scenario_order
-where periods.period_start is not null or matched_groups.group_number is not null
+where
+    (periods.period_start is not null or matched_groups.group_number is not null)
+    and not exists (
+        select 1
+        from source.left_terms as left_terms
+        where left_terms.scenario_order = scenarios.scenario_order and left_terms.term_id = terms.term_id
+    )

@@ -67,10 +67,16 @@ select
     summed.feature,
     summed.user_id,
     summed.customer_id,
-    usd_from_pico(summed.cost_pico) as cost_usd,
-    summed.cost_pico,
+    usd_from_pico(divide_half_even(summed.cost_pico * coalesce(activity.activity_millionths, 1000000), 1000000)) as cost_usd,
+    divide_half_even(summed.cost_pico * coalesce(activity.activity_millionths, 1000000), 1000000) as cost_pico,
 from summed
--- Time costs what it costs in every scenario.
+-- Time costs what it costs in every scenario; compute time as much as there are calls.
 inner join source.scenarios as scenarios
     on summed.scenario_order = scenarios.scenario_order
     or (summed.kind in ('compute', 'time') and summed.scenario_order = 0)
+left join scenario_activity as activity
+    on summed.kind = 'compute'
+    and scenarios.scenario_order = activity.scenario_order
+    and coalesce(summed.feature, 'unattributed') = activity.feature
+    and coalesce(summed.user_id, 'unattributed') = activity.user_id
+    and coalesce(summed.customer_id, 'unattributed') = activity.customer_id

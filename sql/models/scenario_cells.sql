@@ -4,6 +4,7 @@
 -- variant | which changes of rates, see source.scenario_rates
 -- card_id | rate card that prices the calls; null: none
 -- is_priced | whether the card prices them, or nothing is to be priced
+-- is_lost | the calls are no longer made, and cost nothing
 -- term_provider | who serves the calls there, as a contract speaks of them
 -- term_model | the model there
 with cells as (
@@ -17,6 +18,7 @@ select
     0 as variant,
     card_id,
     is_priced(price_status) as is_priced,
+    false as is_lost,
     provider as term_provider,
     priced_model as term_model,
     * exclude (card_id),
@@ -28,6 +30,7 @@ select
     moves.variant,
     moves.card_id,
     moves.is_priced,
+    moves.is_lost,
     moves.provider as term_provider,
     moves.priced_model as term_model,
     cells.*,

@@ -5,6 +5,7 @@
 -- variant | which changes of rates, see source.scenario_rates
 -- card_id | rate card that prices the calls; null: none
 -- is_priced | whether the card prices them, or nothing is to be priced
+-- is_lost | the calls are no longer made
 -- provider | who serves the calls there
 -- priced_model | the model there, as its price is looked up
 with masked_cells as (
@@ -143,6 +144,7 @@ select
     variant,
     card_id,
     coalesce(is_priced, false) as is_priced,
+    is_lost,
     provider,
     priced_model,
 from told_cells
