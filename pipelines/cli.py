@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from pipelines import economics_commands, forecast_command, period_commands, price_commands, scenario_commands
+from pipelines import figure_commands, period_commands, price_commands, scenario_commands
 from pipelines.settings import LedgerBusy, Settings, UserError, instant_of
 
 EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_GAP, EXIT_UNPRICED = 1, 3, 4, 5, 6
@@ -28,10 +28,8 @@ app = typer.Typer(
 )
 
 app.add_typer(price_commands.app, name="prices")
-for command in (economics_commands.economics, forecast_command.forecast):
-    app.command()(command)
-period_commands.register(app)
-scenario_commands.register(app)
+for commands in (scenario_commands, period_commands, figure_commands):
+    commands.register(app)
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
 Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]

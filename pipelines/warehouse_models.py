@@ -60,6 +60,7 @@ UNPUBLISHED = {
     "scenario_activity": "temporary table",
     "scenario_counts": "temporary table",
 }
+PUBLISHED = tuple(name for name in VIEWS + TABLES if name not in UNPUBLISHED)
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
 KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")
 

@@ -10,7 +10,7 @@ import duckdb_cli
 import polars as pl
 import pytest
 
-from pipelines import sandbox, warehouse
+from pipelines import sandbox, warehouse, warehouse_models
 from pipelines.settings import UserError
 from tests.sql import builders
 from transforms import schemas
@@ -39,8 +39,10 @@ def inputs(data: Path, given: dict = GIVEN) -> warehouse.Inputs:
     for name in warehouse.FILE_SOURCES:
         files[name] = [str(data / f"{name}-1.parquet")]
         frames[name].write_parquet(files[name][0])
-    tables = {name: frame for name, frame in frames.items() if name not in (*files, "settings", "scenarios")}
-    tables["scenarios"] = frames["scenarios"]["scenario"].to_list()
+    scenarios = {name: frame for name, frame in frames.items() if name in warehouse.SCENARIO_SOURCES}
+    others = (*files, *scenarios, "settings", "context_bounds")
+    tables = {name: frame for name, frame in frames.items() if name not in others}
+    tables |= {"scenario_tables": lambda ask: scenarios, "context_bounds": [0]}
     lists = {f"{kind}_files": files[name] for kind, name in (("ledger", "ledger"), ("outcome", "outcomes"))}
     return warehouse.Inputs(**lists, quarantine_files=files["quarantine"], settings={"ledger_version": "1"}, **tables)
 
@@ -88,7 +90,7 @@ def test_the_older_client_opens_it_also_during_a_build(data):
             "(select distinct feature from calls) as features on name = feature order by 1",
         )
     assert answer == ["reply,1,NULL", "triage,2,0.000700000000"]
-    for name in warehouse.VIEWS + warehouse.TABLES:
+    for name in warehouse_models.PUBLISHED:
         assert len(older_client(link, f"select count(*) from {name}")) == 1
 
 
@@ -102,7 +104,7 @@ def test_without_any_file_the_views_are_empty(data):
     path = data / "empty.duckdb"
     nothing = replace(inputs(data, {"rate_cards": []}), ledger_files=[], outcome_files=[], quarantine_files=[])
     warehouse.build(nothing, path)
-    for name in set(warehouse.VIEWS + warehouse.TABLES) - {"about"}:
+    for name in {*warehouse_models.PUBLISHED} - {"about"}:
         assert sandbox.query(path, f"select * from {name}").height == 0
     assert sandbox.query(path, "from about").rows(named=True)[0]["unmatched_outcome_count"] == 0
     assert "action_id" in sandbox.query(path, "select * from calls").columns

@@ -138,6 +138,7 @@ BUILDERS = {
     "price_names": (price_name, warehouse_sources.PRICE_NAMES),
     "price_book": (price_row, schemas.PRICE_BOOK),
     "unmatched_rates": (unmatched_rate, schemas.PRICE_RULES),
+    "price_rules": (unmatched_rate, schemas.PRICE_RULES),
     "book_rates": (book_rate, schemas.BOOK_RATES),
     "contract_terms": (contract_term, schemas.CONTRACT_TERMS),
     "runs": (run_row, warehouse.RUNS),

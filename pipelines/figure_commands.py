@@ -1,4 +1,4 @@
-"""The door to the forecast: `tokenspread forecast`. What is heavy is imported inside the command."""
+"""The door to figures over time and names: `tokenspread economics` and `forecast`. What is heavy is imported inside."""
 
 import sys
 from datetime import date
@@ -11,10 +11,25 @@ from pipelines.settings import Settings, UserError
 
 Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
 Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
+By = Annotated[str, typer.Option(help="feature, user, customer, model or day.")]
 AsOf = Annotated[
     str | None, typer.Option(help="Last day that the forecast knows (UTC); else the log's last day that is over.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(economics)
+    app.command()(forecast)
+
+
+def economics(by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+    """Show what actions take, cost and lead to: percentiles, intervals, waste, concentration, retention."""
+    from pipelines import stages
+    from pipelines.report import economics as report
+
+    settings = Settings.load(config, data=data)
+    report.write(lambda query: stages.query(settings, query), by, as_json, sys.stdout)
 
 
 def forecast(as_of: AsOf = None, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
