@@ -27,7 +27,7 @@ FUNCTION_LINES = 40
 UNITS = ("_tokens", "_count", "_seconds", "_pico", "_atto", "_usd", "_share", "_rate")  # a rate: money for one unit
 VALUE_TYPES = {
     *("__future__", "base64", "collections", "dataclasses", "datetime", "decimal", "difflib", "enum", "fractions"),
-    *("functools", "hashlib", "itertools", "json", "math", "operator", "re", "string", "typing", "zoneinfo"),
+    *("functools", "hashlib", "itertools", "json", "math", "operator", "re", "shlex", "string", "typing", "zoneinfo"),
 }
 
 
