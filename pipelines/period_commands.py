@@ -26,17 +26,17 @@ def bridge(
     ] = None,
     second: Annotated[str | None, typer.Argument(metavar="TO", help="Another, which may overlap it.")] = None,
     scenario: Annotated[
-        str | None, typer.Option(help="From the actual cost to this published scenario's, in place of periods.")
+        str | None, typer.Option(help="From the actual cost to this scenario's, published or not, in place of periods.")
     ] = None,
     by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None,
 ) -> None:  # fmt: skip
     """Split the change of cost between two periods into what changed it, exactly."""
-    from pipelines import periods
+    from pipelines import periods, scenario_desk
     from pipelines.report import bridge as report
 
     settings = Settings.load(config, data=data)
     if scenario is not None and first is None:
-        report.write_scenario(periods.scenario_bridge(settings, scenario, by), as_json, sys.stdout)
+        report.write_scenario(scenario_desk.bridge(settings, scenario, by), as_json, sys.stdout)
     elif first is None or second is None or scenario is not None:
         raise UserError(f"name two periods, or a scenario with --scenario; of a period {periods.FORMS}")
     else:

@@ -81,16 +81,6 @@ def bridge(settings: Settings, first: str, second: str, by: str) -> dict[str, An
     }
 
 
-def scenario_bridge(settings: Settings, scenario: str, by: str) -> dict[str, Any]:
-    """What a published scenario makes of the actual cost. Raises UserError."""
-    _check(by, (*DIMENSIONS, "day"))
-    link = settings.data / "warehouse.duckdb"
-    if scenario not in (names := _scenarios(settings)):
-        raise UserError(f"--scenario {scenario}: not among the published scenarios ({', '.join(names)}); build with it")
-    rows = questions.answer(link, "scenario_bridge", scenario=scenario, dimension=by).to_dicts()
-    return {"by": by, "scenario": scenario, "cost": _rows_and_total(rows)}
-
-
 def compare(settings: Settings, first: str, second: str, by: str) -> dict[str, Any]:
     """What two periods, or scenarios of the whole log, took, cost and led to, side by side. Raises UserError."""
     _check(by, DIMENSIONS)

@@ -63,3 +63,6 @@ def swap(
     settings = scenario_desk.swap_settings(settings, from_model, to_model, ratios, feature)
     with scenario_desk.asked(settings, *repriced.MODELS) as ask:
         repriced.write(ask, by, as_json, sys.stdout)
+        for pair in [] if as_json else repriced.measured_pairs(ask):
+            print()
+            swaps.write_evidence(ask, *pair, False, sys.stdout)

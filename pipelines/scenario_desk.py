@@ -8,19 +8,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from pipelines import pricing, sandbox, warehouse, what_if
 from pipelines.settings import Settings, UserError
-from pipelines.warehouse_models import CUBE, remade
+from pipelines.warehouse_models import CUBE, SQL, remade
 from pipelines.warehouse_sources import CONTEXT_BOUNDS, PRICE_NAMES, SCENARIO_SOURCES, Ask
 from transforms import schemas
+from transforms.scenarios import definitions
 from transforms.scenarios.definitions import Scenario
 
 MOST_STEPS = 1_000
 DAY_US = 86_400_000_000
+BRIDGED = ("all", "feature", "user", "customer", "model", "day")
 
 
 def grid_of(text: str) -> tuple[str, ...]:
@@ -51,12 +53,27 @@ def swap_settings(
     return replace(settings, scenarios=(), scenario_tables=tables)
 
 
+def bridge(settings: Settings, text: str, by: str) -> dict[str, Any]:
+    """What a scenario, published or not, makes of the actual cost of each name of `by`, split exactly into who acts,
+    which model, how many tokens and what they cost, in this order. Raises UserError."""
+    if by not in BRIDGED:
+        raise UserError(f"--by {by}: no such grouping; choose one of {', '.join(BRIDGED)}")
+    scenario = what_if.chosen(replace(settings, scenarios=(text,)))[0]
+    parts = definitions.parts(scenario)
+    with asked(settings, "scenario_by_dimension", scenarios=list(parts.values())) as ask:
+        rows = ask((SQL / "questions" / "scenario_bridge.sql").read_text(), dimension=by).to_dicts()
+    total = [row for row in rows if row["dimension"] == "all"]
+    cost = {"rows": [row for row in rows if row["dimension"] == by], "total": total[0] if total else None}
+    return {"by": by, "scenario": scenario.name, "cost": cost}
+
+
 @contextmanager
-def asked(settings: Settings, *names: str) -> Iterator[Ask]:
-    """Queries to the models `names` under the settings' scenarios, and to all that is published. Raises UserError."""
+def asked(settings: Settings, *names: str, scenarios: Sequence[Scenario] | None = None) -> Iterator[Ask]:
+    """Queries to the models `names` under `scenarios`, or those of the settings, and to all that is published. Raises
+    UserError."""
     link = settings.data / "warehouse.duckdb"
     sandbox.check_published(link)
-    scenarios = what_if.chosen(settings)
+    scenarios = what_if.chosen(settings) if scenarios is None else scenarios
     try:
         with sandbox.connect_sandboxed(link) as connection:
             ask = partial(warehouse.frame_of, connection)

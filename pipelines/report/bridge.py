@@ -13,6 +13,7 @@ from pipelines.report.text import UNKNOWN, counted, harmless, money, share
 
 # column of an effect: (in words, over its column)
 EFFECTS = {
+    "activity_usd": ("who acts", "who\nacts"),  # of a scenario
     "users_usd": ("users", "users"),
     "success_share_usd": ("success share", "success\nshare"),
     "actions_per_user_usd": ("actions per user", "actions/\nuser"),
@@ -49,7 +50,7 @@ def write(figures: dict[str, Any], as_json: bool, stream: TextIO) -> None:
 
 
 def write_scenario(figures: dict[str, Any], as_json: bool, stream: TextIO) -> None:
-    """The actual cost, a scenario's, and the change."""
+    """The actual cost, a scenario's, and what of the scenario makes the change."""
     if as_json:
         stream.write(as_text(figures) + "\n")
         return
@@ -57,15 +58,10 @@ def write_scenario(figures: dict[str, Any], as_json: bool, stream: TextIO) -> No
     if total is None:
         console.print("no calls in the ledger: ingest some logs first")
         return
+    console.print(f"from actual to {harmless(figures['scenario'])}")
     _print_unpriced(console, total)
     console.print()
-    columns: list[Column] = [
-        ("actual", _cost("from_cost_usd", "from_unpriced_call_count")),
-        (harmless(figures["scenario"]), _cost("to_cost_usd", "to_unpriced_call_count")),
-        ("change", lambda row: signed(row["change_usd"])),
-        ("change/\nactual", lambda row: share(part(row["change_usd"], row["from_cost_usd"]), signed=True)),
-    ]
-    _print_rows(console, f"Cost under a scenario, by {figures['by']} (USD)", columns, figures["cost"])
+    _print_bridge(console, "cost", figures["by"], figures["cost"], ("from_cost_usd", "to_cost_usd"))
 
 
 def head(first: dict[str, Any], second: dict[str, Any], undated_call_count: int, words: tuple[str, str]) -> list[str]:

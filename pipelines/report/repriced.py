@@ -3,6 +3,7 @@
 import json
 from typing import Any, TextIO
 
+import polars as pl
 from rich.console import Console
 
 from pipelines.report import verdicts
@@ -45,7 +46,7 @@ def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
         console.print("no calls in the ledger: ingest some logs first")
         return
     for line in _swap_lines(figures["scenario_swaps"]):
-        console.print(line)
+        console.print(line, soft_wrap=not console.is_terminal)
     scenarios = [row | {"name": row["scenario"]} for row in total["scenarios"]]
     print_table(console, "Cost of all calls under each scenario (USD)", _columns(scenarios), scenarios, None)
     shown = rows[:MOST_ROWS]
@@ -57,13 +58,20 @@ def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
     if (more := len(rows) - len(shown)) > 0:
         console.print(f"and {more:,} more, in the totals; all of them with --json")
     for line in verdicts.lines(figures):
-        console.print(line)
+        console.print(line, soft_wrap=not console.is_terminal)
     if any(row["unpriced_call_count"] for row in scenarios):
         console.print("+ calls without a price come on top")
     if any(_is_estimate(row) for row in scenarios):
         console.print(
             "from, to: every call that may cross a context bound, or whose tokens were measured, at its bounds"
         )
+
+
+def measured_pairs(query: Query) -> list[tuple[str, str]]:
+    """Both models, provider in front, of each swap whose tokens were measured in some feature."""
+    told = query("select * from scenario_swaps where tokens = 'measured'")
+    names = [pl.concat_str(f"{side}_provider", f"{side}_model", separator="/") for side in ("from", "to")]
+    return told.select(names[0].alias("from"), names[1].alias("to")).unique().sort("from", "to").rows()
 
 
 def _columns(scenarios: list[Row]) -> list[Column]:
@@ -120,5 +128,5 @@ def _swap_lines(swaps: list[Row]) -> list[str]:
                 f" (input {row['input_ratio_low']:.3f} to {row['input_ratio_high']:.3f}, output "
                 f"{row['output_ratio_low']:.3f} to {row['output_ratio_high']:.3f}; {counts}{days})"
             )
-        lines[harmless(f"{pair}{where}: {told}")] = None
+        lines[harmless(f"{row['scenario']}: {pair}{where}, {told}")] = None
     return list(lines)

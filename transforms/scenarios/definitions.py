@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transforms.scenarios.values import (
@@ -51,6 +51,7 @@ CHOICES = {
     "without": ("contract", "volume_tier", "commitment", "free"),
     "tokens": ("same", "measured"),
 }
+MOVING = ("replace", "move_to")
 TERM_KINDS = ("volume_tier", "commitment")
 
 
@@ -177,6 +178,21 @@ def _contradiction(step: Step) -> str | None:
     if step.get("tokens") and any(step.get(key) is not None for key in RATIOS):
         return "tokens are the same, measured, or given by ratios; say one of these"
     return None
+
+
+def parts(scenario: Scenario) -> dict[str, Scenario]:
+    """The scenario taken up one thing after another, by what is added last: who acts, which model with the same tokens,
+    how many tokens that takes, and prices, with which it is whole."""
+    acting = [step for step in scenario.steps if step.verb == "activity"]
+    moving = [step for step in scenario.steps if step.verb in MOVING or step.value == "free"]
+    same_tokens = [replace(step, beside=tuple(pair for pair in step.beside if pair[0] == "with")) for step in moving]
+    steps = {
+        "activity": acting,
+        "model": [*acting, *same_tokens],
+        "tokens": [*acting, *moving],
+        "price": scenario.steps,
+    }
+    return {name: Scenario(f"{scenario.name}: {name}", tuple(taken)) for name, taken in steps.items()}
 
 
 def parse_all(texts: Sequence[str], defined: Mapping[str, Scenario] | None = None) -> list[Scenario]:
