@@ -133,7 +133,7 @@ def _figures(row: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "user_count": row["user_count"],
         "action_count": actions,
-        "calls_per_action": row["call_count"] / actions if actions else None,
+        "calls_per_action": row["call_count"] / actions if actions and row["call_count"] is not None else None,
         "tokens_per_action": sum(usage) / actions if actions and None not in usage else None,
         "cost_usd": row.get("cost_usd"),
         "cost_per_action_usd": row.get("cost_per_action_usd"),

@@ -81,11 +81,10 @@ def asked(settings: Settings, *names: str, scenarios: Sequence[Scenario] | None 
             again = remade(names, {*SCENARIO_SOURCES} | (set() if is_banded else {CUBE}))
             sources = {"rate_cards": prices.rate_cards, "book_rates": prices.book_rates}
             sandbox.open_room(connection, sources, again)
-            if CUBE in again:
-                warehouse.make_cube(connection, [CUBE])
+            warehouse.make_tables(connection, {CUBE}.intersection(again))
             for name, frame in what_if.resolve(scenarios, prices, ask).items():
                 warehouse.load_table(connection, name, frame, SCENARIO_SOURCES[name])
-            warehouse.make_tables(connection, again)
+            warehouse.make_tables(connection, {*again} - {CUBE})
             yield ask
     except warehouse.ERRORS as error:  # a warehouse that another version published, or whose Parquet is gone
         fact = str(error).splitlines()[0]
@@ -115,14 +114,16 @@ def _prices(scenarios: Sequence[Scenario], ask: Ask, settings: Settings) -> tupl
     first_id = max(cards["card_id"].max() or 0, 0)
     more_cards, more_books = (frame.with_columns(pl.col("card_id") + first_id) for frame in (more_cards, more_books))
     prices = Prices(pl.concat([refs, named]), pl.concat([cards, more_cards]), pl.concat([books, more_books]), terms)
+    days = ask("select first_day, last_day + 1 as after_day from about").row(0)
     known_contexts = {*_told(ask, "context_bounds", CONTEXT_BOUNDS)["context_above"], *cards["context_above"]}
-    return prices, _bands(more_cards, known_contexts) <= _bands(cards, known_contexts)
+    return prices, _bands(more_cards, known_contexts, days) <= _bands(cards, known_contexts, days)
 
 
-def _bands(cards: pl.DataFrame, known_contexts: set[int]) -> set[tuple[str, object]]:
-    """What cuts calls of one day apart: context bounds, hours, instants within a day."""
+def _bands(cards: pl.DataFrame, known_contexts: set[int], days: tuple) -> set[tuple[str, object]]:
+    """What cuts calls of one day apart: context bounds, hours, instants within one of the log's days."""
     instants = pl.concat([cards["valid_from"], cards["valid_to"]]).drop_nulls().unique()
     within = instants.filter(instants.dt.epoch("us") % DAY_US != 0)
+    within = within.filter(within.dt.date().is_between(*days)) if days[0] else []
     named = [("context", {*cards["context_above"]} - known_contexts), ("second", {*cards["week_second_from"]} - {0})]
     return {(name, bound) for name, bounds in [*named, ("instant", {*within})] for bound in bounds}
 

@@ -186,18 +186,13 @@ def _refuse_idle(idle: Sequence[tuple[Scenario, int]], refs: pl.DataFrame) -> No
         return
     scenario, number = idle[0]
     step = scenario.steps[number]
-    said = ", ".join(f"{key}={value}" for key, value in [(step.verb, _shown(step)), *step.select, *step.beside])
+    found_by = [(step.verb, step.value)] if step.verb in ("replace", "move_to", "without") else []
+    said = ", ".join(f"{key}={value}" for key, value in [*found_by, *step.select])
     models = sorted({f"{row[0]}/{row[1]}" for row in refs.select("provider", "model").iter_rows()})
     listed = ", ".join(models[:10]) + (f" and {len(models) - 10} more" if len(models) > 10 else "")
     raise UserError(
         f"scenario {scenario.name!r}: no call is found by {said}; the log's models are {listed} (* is any text)"
     )
-
-
-def _shown(step: Step) -> str:
-    if isinstance(step.value, Fraction) and step.verb in ("change", "activity"):
-        return definitions.percent_text(step.value)
-    return str(step.value)
 
 
 def _refuse_unpriced(scenarios: Sequence[Scenario], scopes: pl.DataFrame, cards: pl.DataFrame) -> None:

@@ -2,20 +2,21 @@
 select
     scenarios.dimension,
     scenarios.name,
-    economics.user_count,
-    economics.action_count,
-    economics.call_count,
-    economics.input_tokens,
-    economics.output_tokens,
+    -- Of a scenario that changes who acts, or which model and tokens, what an action takes is not logged.
+    case when not named.has_activity then economics.user_count end as user_count,
+    scenarios.action_count,
+    case when not named.has_activity then economics.call_count end as call_count,
+    case when not named.is_scoped then economics.input_tokens end as input_tokens,
+    case when not named.is_scoped then economics.output_tokens end as output_tokens,
     scenarios.cost_usd,
     scenarios.cost_per_action_usd,
-    economics.labelled_count,
-    economics.success_count,
-    economics.success_count / nullif(economics.labelled_count, 0) as success_share,
+    economics.success_share,
     scenarios.cost_per_outcome_usd,
     scenarios.margin_usd,
     scenarios.unpriced_call_count,
 from scenario_by_dimension as scenarios
+inner join source.scenarios as named
+    on scenarios.scenario_order = named.scenario_order
 inner join unit_economics as economics
     on scenarios.dimension = economics.dimension
     and scenarios.name = economics.name

@@ -157,7 +157,7 @@ def _read(key: str, value: Any, place: str) -> Any:
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
     if read not in CHOICES.get(key, (read,)):
-        raise ValueError(f"{place}: {value!r} is none of {', '.join(CHOICES[key])}")
+        raise ValueError(f"{place} cannot be {value!r}; write {' or '.join(CHOICES[key])}")
     return read
 
 
