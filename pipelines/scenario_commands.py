@@ -34,9 +34,8 @@ def reprice(
     from pipelines.report import repriced
 
     repriced.check(by)
-    told = (*(scenario or ()), *(scenario_desk.grid_of(grid) if grid else ()))
-    settings = Settings.load(config, data=data, scenarios=told or None)
-    with scenario_desk.asked(settings, *repriced.MODELS) as ask:
+    settings = Settings.load(config, data=data)
+    with scenario_desk.asked(scenario_desk.chosen(settings, scenario or (), grid), settings, *repriced.MODELS) as ask:
         repriced.write(ask, by, as_json, sys.stdout)
 
 
@@ -60,8 +59,8 @@ def swap(
     if to_model is None:
         raise UserError("swap: name two models, or none to see the swaps of the past")
     ratios = {"input_ratio": input_ratio, "output_ratio": output_ratio}
-    settings = scenario_desk.swap_settings(settings, from_model, to_model, ratios, feature)
-    with scenario_desk.asked(settings, *repriced.MODELS) as ask:
+    swapped = scenario_desk.swapped(from_model, to_model, ratios, feature)
+    with scenario_desk.asked(swapped, settings, *repriced.MODELS) as ask:
         repriced.write(ask, by, as_json, sys.stdout)
         for pair in [] if as_json else repriced.measured_pairs(ask):
             print()

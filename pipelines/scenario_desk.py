@@ -6,7 +6,7 @@ Nothing is written: the models that read scenarios are made once more, in memory
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,27 +30,30 @@ def grid_of(text: str) -> tuple[str, ...]:
     parts = [part.strip().rstrip("%") for part in text.split(":")]
     try:
         low, high, step = map(Decimal, parts)
-    except (InvalidOperation, ValueError):
+        if not 0 < step <= high - low <= MOST_STEPS * step:
+            raise UserError(f"--grid {text}: from must be below to, by 1 to {MOST_STEPS} steps above 0")
+        changes = [low + step * number for number in range(int((high - low) / step) + 1)]
+    except (ArithmeticError, ValueError):  # no numbers, or not finite ones
         raise UserError(f"--grid {text}: no grid; write from:to:step in percent, such as -50:100:5") from None
-    if step <= 0 or high < low or (high - low) / step > MOST_STEPS:
-        raise UserError(f"--grid {text}: from must be below to, by at most {MOST_STEPS} steps above 0")
-    changes = [low + step * number for number in range(int((high - low) / step) + 1)]
     return tuple(f"{change:+f}%" for change in changes if change)
 
 
-def swap_settings(
-    settings: Settings, from_model: str, to_model: str, ratios: dict[str, str | None], feature: str | None
-) -> Settings:
-    """Settings whose scenarios are the swap of one model for another: with the ratios that are given, else with the
-    measured ones where the log has them, and with the same tokens."""
+def swapped(from_model: str, to_model: str, ratios: dict[str, str | None], feature: str | None) -> list[Scenario]:
+    """The swap of one model for another with the same tokens, and with the ratios that are given, else with those that
+    the log shows. Raises UserError."""
     swap = {"replace": from_model, "with": to_model} | ({"feature": feature} if feature else {})
     given = {key: value for key, value in ratios.items() if value is not None}
-    tables = {"same tokens": swap}
-    if given:
-        tables |= {"given tokens": swap | given}
-    else:
-        tables |= {"measured tokens": swap | {"tokens": "measured"}}
-    return replace(settings, scenarios=(), scenario_tables=tables)
+    more = ("given tokens", swap | given) if given else ("measured tokens", swap | {"tokens": "measured"})
+    try:
+        return [definitions.scenario_of(*told) for told in (("same tokens", swap), more)]
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def chosen(settings: Settings, texts: Sequence[str], grid: str | None) -> list[Scenario]:
+    """The scenarios of texts and a grid, and those alone; where neither is given, those of a build. UserError."""
+    told = (*texts, *(grid_of(grid) if grid else ()))
+    return what_if.chosen(replace(settings, scenarios=told) if told else settings, are_named_alone=bool(told))
 
 
 def bridge(settings: Settings, text: str, by: str) -> dict[str, Any]:
@@ -58,9 +61,9 @@ def bridge(settings: Settings, text: str, by: str) -> dict[str, Any]:
     which model, how many tokens and what they cost, in this order. Raises UserError."""
     if by not in BRIDGED:
         raise UserError(f"--by {by}: no such grouping; choose one of {', '.join(BRIDGED)}")
-    scenario = what_if.chosen(replace(settings, scenarios=(text,)))[0]
+    scenario = what_if.chosen(replace(settings, scenarios=(text,)), are_named_alone=True)[0]
     parts = definitions.parts(scenario)
-    with asked(settings, "scenario_by_dimension", scenarios=list(parts.values())) as ask:
+    with asked(list(parts.values()), settings, "scenario_by_dimension") as ask:
         rows = ask((SQL / "questions" / "scenario_bridge.sql").read_text(), dimension=by).to_dicts()
     total = [row for row in rows if row["dimension"] == "all"]
     cost = {"rows": [row for row in rows if row["dimension"] == by], "total": total[0] if total else None}
@@ -68,12 +71,10 @@ def bridge(settings: Settings, text: str, by: str) -> dict[str, Any]:
 
 
 @contextmanager
-def asked(settings: Settings, *names: str, scenarios: Sequence[Scenario] | None = None) -> Iterator[Ask]:
-    """Queries to the models `names` under `scenarios`, or those of the settings, and to all that is published. Raises
-    UserError."""
+def asked(scenarios: Sequence[Scenario], settings: Settings, *names: str) -> Iterator[Ask]:
+    """Queries to the models `names` under `scenarios`, and to all that is published. Raises UserError."""
     link = settings.data / "warehouse.duckdb"
     sandbox.check_published(link)
-    scenarios = what_if.chosen(settings) if scenarios is None else scenarios
     try:
         with sandbox.connect_sandboxed(link) as connection:
             ask = partial(warehouse.frame_of, connection)

@@ -27,16 +27,19 @@ limit {count}
 """
 
 
-def chosen(settings: Settings) -> list[Scenario]:
-    """The scenarios that the settings name or define, also in the .toml files that they name. Raises UserError."""
+def chosen(settings: Settings, are_named_alone: bool = False) -> list[Scenario]:
+    """The scenarios that the settings name, also by the .toml file that defines them, and those that they define
+    (unless they `are_named_alone`). Raises UserError."""
     files = [text for text in settings.scenarios if text.endswith(".toml")]
     try:
         defined = {name: definitions.scenario_of(name, table) for name, table in settings.scenario_tables.items()}
+        of_files: list[str] = []
         for file in files:
             tables_of = document_of(Path(file), ("scenarios",)).get("scenarios", {})
-            defined |= {name: definitions.scenario_of(name, table) for name, table in tables_of.items()}
+            told = {name: definitions.scenario_of(name, table) for name, table in tables_of.items()}
+            defined, of_files = defined | told, [*of_files, *told]
         texts = [text for text in settings.scenarios if text not in files]
-        return definitions.parse_all([*texts, *defined], defined)
+        return definitions.parse_all([*texts, *(of_files if are_named_alone else defined)], defined)
     except ValueError as error:
         raise UserError(str(error)) from None
 
@@ -57,10 +60,14 @@ def targets(scenarios: Sequence[Scenario], refs: pl.DataFrame) -> dict[str, tupl
 def _target(scenario: Scenario, text: str, refs: pl.DataFrame) -> tuple[str | None, str]:
     """The provider that the text names, else the one that the log has the model of, else its maker."""
     head, _, rest = text.partition("/")
+    models = refs.select("provider", "model").drop_nulls("model").unique()
+    logged = {(provider, model) for provider, model in models.iter_rows() if walk.is_named(text, provider, [model])}
+    if len(logged) == 1:
+        return logged.pop()  # as the log has it, with its date
     providers = set(refs["provider"].drop_nulls())
     if rest and (head in providers or catalogue_names.is_provider(head)):
         return head, rest
-    served = refs.filter(model=text)["provider"].unique().to_list()
+    served = sorted({provider for provider, _ in logged}, key=str)
     if len(served) == 1:
         return served[0], text
     provider = catalogue_names.provider_of(text)
@@ -187,6 +194,7 @@ def _refuse_idle(idle: Sequence[tuple[Scenario, int]], refs: pl.DataFrame) -> No
     scenario, number = idle[0]
     step = scenario.steps[number]
     found_by = [(step.verb, step.value)] if step.verb in ("replace", "move_to", "without") else []
+    found_by += step.beside if step.verb == "activity" else ()
     said = ", ".join(f"{key}={value}" for key, value in [*found_by, *step.select])
     models = sorted({f"{row[0]}/{row[1]}" for row in refs.select("provider", "model").iter_rows()})
     listed = ", ".join(models[:10]) + (f" and {len(models) - 10} more" if len(models) > 10 else "")
@@ -198,7 +206,8 @@ def _refuse_idle(idle: Sequence[tuple[Scenario, int]], refs: pl.DataFrame) -> No
 def _refuse_unpriced(scenarios: Sequence[Scenario], scopes: pl.DataFrame, cards: pl.DataFrame) -> None:
     """A model that no source has a price of would leave all that moves to it without a cost."""
     moved = scopes.filter("is_moved").select("scenario_order", provider="to_provider", model="to_model").unique()
-    lost = moved.join(cards, on=["provider", "model"], how="anti", nulls_equal=True).sort("scenario_order", "model")
+    priced = cards.filter(pl.col("price_status").is_not_null())  # a fee alone is no price
+    lost = moved.join(priced, on=["provider", "model"], how="anti", nulls_equal=True).sort("scenario_order", "model")
     for order, provider, model in lost.iter_rows():
         raise UserError(
             f"scenario {scenarios[order - 1].name!r}: nobody has a price of {provider}/{model}; check the name, or "

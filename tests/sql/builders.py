@@ -89,17 +89,40 @@ def run_row(number: int, **given) -> dict:
     return dict.fromkeys(warehouse.RUNS) | {"run_id": f"run-{number}", "kind": "ingest", "status": "ok"} | given
 
 
-def scenario_rates(cards: pl.DataFrame, scenarios: dict[str, str]) -> pl.DataFrame:
-    """SCENARIO_RATES: every rate of `cards` times a fraction, for each named scenario; the first is actual."""
+def scenario_scope(number: int, **given) -> dict:
+    """What the first scenario after actual does with the calls of openai's `model-a`: it leaves them as they are."""
+    row = dict.fromkeys(scenario_schemas.SCENARIO_SCOPES) | {"provider": "openai", "model": "model-a"}
+    row |= {"scenario_order": 1, "bound": "exact", "variant": 0, "is_lost": False}
+    row |= {"is_moved": any(name.startswith("to_") for name in given)}
+    row |= {"context_ratio_nano": 10**9, "activity_nano": 10**9} | given
+    row |= {f"to_{name}": given.get(f"to_{name}", row[name]) for name in schemas.PRICE_REFS}
+    return row | {"day": day(row["day"])}
+
+
+def scenario_rates(cards: pl.DataFrame, scenarios: dict[str, str | dict]) -> pl.DataFrame:
+    """SCENARIO_RATES: every rate of `cards` times a fraction, for each named scenario; the first is actual. A scoped
+    one is a table of its flags in SCENARIOS, and of its `variants`: a fraction for each."""
     rows = []
-    for order, (scenario, factor) in enumerate(scenarios.items()):
-        for card in cards.iter_rows(named=True):
-            row = {"scenario": scenario, "scenario_order": order, "variant": 0, "card_id": card["card_id"]}
-            for token_class in schemas.TOKEN_CLASSES:
-                rate = card[f"{token_class}_rate"]
-                row[f"{token_class}_rate"] = None if rate is None else int(rate * 10**6 * Fraction(factor))
-            rows.append(row)
+    for order, (scenario, told) in enumerate(scenarios.items()):
+        factors = told["variants"] if isinstance(told, dict) else [told]
+        for variant, factor in enumerate(factors):
+            for card in cards.iter_rows(named=True):
+                row = {"scenario": scenario, "scenario_order": order, "variant": variant, "card_id": card["card_id"]}
+                for token_class in schemas.TOKEN_CLASSES:
+                    rate = card[f"{token_class}_rate"]
+                    row[f"{token_class}_rate"] = None if rate is None else int(rate * 10**6 * Fraction(factor))
+                rows.append(row)
     return pl.DataFrame(rows, schema=scenario_schemas.SCENARIO_RATES, orient="row")
+
+
+def scenarios_table(scenarios: dict[str, str | dict]) -> pl.DataFrame:
+    """SCENARIOS of these names, in order; those with a table are scoped, with its flags."""
+    rows = []
+    for order, (name, told) in enumerate(scenarios.items()):
+        row = {column: False for column, dtype in scenario_schemas.SCENARIOS.items() if dtype == pl.Boolean}
+        row |= {"scenario": name, "scenario_order": order, "reason": None, "is_scoped": isinstance(told, dict)}
+        rows.append(row | {key: told[key] for key in told if key in row} if isinstance(told, dict) else row)
+    return pl.DataFrame(rows, schema=scenario_schemas.SCENARIOS)
 
 
 def contents_of(ledger: pl.DataFrame, quarantine: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
@@ -142,6 +165,7 @@ BUILDERS = {
     "book_rates": (book_rate, schemas.BOOK_RATES),
     "contract_terms": (contract_term, schemas.CONTRACT_TERMS),
     "runs": (run_row, warehouse.RUNS),
+    "scenario_scopes": (scenario_scope, scenario_schemas.SCENARIO_SCOPES),
 }
 
 
@@ -154,12 +178,7 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
         frames[name] = pl.DataFrame(rows, schema=schema, orient="row")
     scenarios = given.get("scenarios", SCENARIOS)
     frames["scenario_rates"] = scenario_rates(frames["rate_cards"], scenarios)
-    named = [
-        {"scenario": name, "scenario_order": order, "is_scoped": False, "has_activity": False}
-        for order, name in enumerate(scenarios)
-    ]
-    frames["scenarios"] = pl.DataFrame(named, schema=scenario_schemas.SCENARIOS)
-    frames["scenario_scopes"] = schemas.empty(scenario_schemas.SCENARIO_SCOPES)
+    frames["scenarios"] = scenarios_table(scenarios)
     frames["scenario_swaps"] = pl.DataFrame(given.get("scenario_swaps", []), schema=scenario_schemas.SCENARIO_SWAPS)
     left = [{"scenario_order": order, "term_id": term} for order, term in given.get("left_terms", [])]
     frames["left_terms"] = pl.DataFrame(left, schema=scenario_schemas.LEFT_TERMS)

@@ -54,11 +54,13 @@ def test_all_models_at_once_keep_every_promise():
         warehouse.run_checks(connection)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", QUESTIONS)
 def test_header_tells_grain_and_every_column(name):
-    grain, columns = warehouse.model_header(name)
+    grain, columns = warehouse_models.model_header(name)
+    is_macro = name in warehouse_models.TABLE_MACROS
+    case = yaml.safe_load(next(path for path in CASES if path.parent.name == name).read_text())
     with builders.catalogue({}, name) as connection:
-        result = warehouse.frame_of(connection, f"select * from {name}")
+        result = warehouse.frame_of(connection, f"from {name}({case.get('with', '')})" if is_macro else f"from {name}")
         comments = warehouse.frame_of(
             connection,
             f"select column_name, comment from duckdb_columns() where table_name = '{name}' and schema_name = 'main' "
@@ -66,7 +68,7 @@ def test_header_tells_grain_and_every_column(name):
         )
     assert grain.startswith("one row per ")
     assert list(columns) == result.columns
-    assert dict(comments.iter_rows()) == columns
+    assert dict(comments.iter_rows()) == ({} if is_macro else columns)
 
 
 @pytest.mark.parametrize("path", sorted((warehouse.SQL / "cookbook").glob("*.sql")), ids=lambda path: path.stem)

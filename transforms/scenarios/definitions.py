@@ -175,6 +175,8 @@ def _contradiction(step: Step) -> str | None:
         return "`with` names the model that is paid for instead of a free one; leave it out"
     if step.verb == "replace" and ("model" in selected or not step.get("with")):
         return "replace names the one model, `with` the other; write replace=gpt-5 with=gpt-5-mini"
+    if "*" in (step.get("with") or ""):
+        return "`with` names one model; write it without *"
     if step.get("tokens") and any(step.get(key) is not None for key in RATIOS):
         return "tokens are the same, measured, or given by ratios; say one of these"
     return None

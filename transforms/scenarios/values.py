@@ -10,6 +10,7 @@ from transforms.schemas import COUNT_CLASSES, TOKEN_CLASSES
 
 MAX_PERCENT = 100_000  # keeps the rates and the sums of their costs within 128 bits
 MAX_RATIO = 1_000
+MOST_DIGITS = 40
 ATTO = 10**18  # atto-USD per USD
 
 
@@ -77,9 +78,12 @@ def count_of(value: Any) -> int:
 
 def number_of(value: Any) -> Fraction:
     try:
-        return Fraction(Decimal(str(value)))
+        number = Decimal(str(value))
+        if abs(number.adjusted()) < MOST_DIGITS:  # a huge exponent is a fraction of as many digits
+            return Fraction(number)
     except (InvalidOperation, ValueError, OverflowError):
-        raise ValueError(f"{value!r} is no number") from None
+        pass
+    raise ValueError(f"{value!r} is no number")
 
 
 def day_of(value: Any) -> date:

@@ -127,7 +127,7 @@ def term_steps(scenario: Scenario) -> list[Step]:
 def is_named(pattern: str, provider: str | None, names: Collection[str]) -> bool:
     """Whether a model's name, alone or after its provider's and with or without a date behind it, is `pattern`, in any
     case; `*` is any text."""
-    told = re.compile(".*".join(map(re.escape, pattern.lower().split("*"))) + DATED)
+    told = re.compile(".*".join(map(re.escape, pattern.lower().split("*"))) + DATED, re.DOTALL)
     return any(told.fullmatch(text) for name in names for text in (name.lower(), f"{provider}/{name}".lower()))
 
 
