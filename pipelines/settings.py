@@ -177,10 +177,10 @@ def _refuse_other_than(kind: type, config: Path, where: str, value: Any) -> None
 
 
 def _located(name: str, value: Any, base: Path) -> Any:
-    if name in ("scenarios", "shape"):
-        return value
     if isinstance(value, list):
         return [_located(name, item, base) for item in value]
+    if name == "shape" or (name == "scenarios" and not value.endswith(".toml")):
+        return value
     return str(base / os.path.expanduser(value))
 
 

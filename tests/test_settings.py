@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipelines import what_if
 from pipelines.settings import Settings, UserError
 
 WRONG = {
@@ -85,3 +86,10 @@ def test_the_digest_tells_what_a_reading_depends_on_and_nothing_else():
     assert digest("outcomes", outcome_mappings=mine) != digest("outcomes")
     assert digest("outcomes", attribution={"feature": "a"}, log_mappings=mine) == digest("outcomes")
     assert digest(shape="a") != digest(shape="b")
+
+
+def test_a_file_of_scenarios_is_found_from_the_settings_file(tmp_path):
+    (tmp_path / "moves.toml").write_text("[scenarios.hike]\nchange = '+5%'\n")
+    config = tmp_path / "tokenspread.toml"
+    config.write_text("[input]\nscenarios = ['-30%', 'moves.toml']\n")
+    assert [scenario.name for scenario in what_if.chosen(Settings.load(config))] == ["-30%", "hike"]
