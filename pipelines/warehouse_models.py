@@ -80,6 +80,7 @@ TABLE_MACROS = (
     "swap_evidence",
     "model_swaps",
     "underwater_names",
+    "reprice",
 )
 
 MEASURING = ("swap_evidence",)  # of these, what scenarios are told from: made before them

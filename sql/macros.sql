@@ -17,13 +17,14 @@ create or replace macro atto_from_usd(usd) as
     + ((usd - trunc(usd))::decimal(19, 18) * 1000000000000000000::decimal(19, 0))::hugeint;
 
 -- The integer nearest to amount / divisor, a half going to the even neighbour; null for a divisor of 0. Divisor >= 0.
+-- (Of a half twice the rest is the divisor: the one more of an odd quotient tips it over.)
 create or replace macro divide_half_even(amount, divisor) as
     amount::hugeint // nullif(divisor::hugeint, 0)
     + case
-        when 2 * abs(amount::hugeint % nullif(divisor::hugeint, 0)) > divisor::hugeint then sign(amount::hugeint)::hugeint
         when
-            2 * abs(amount::hugeint % nullif(divisor::hugeint, 0)) = divisor::hugeint
-            and (amount::hugeint // nullif(divisor::hugeint, 0)) % 2 <> 0
+            2 * abs(amount::hugeint % nullif(divisor::hugeint, 0))
+            + abs(amount::hugeint // nullif(divisor::hugeint, 0)) % 2
+            > divisor::hugeint
             then sign(amount::hugeint)::hugeint
         else 0::hugeint
     end;

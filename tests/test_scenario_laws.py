@@ -200,7 +200,7 @@ def asked(given_rows: dict, scenarios: list[list[dict]]) -> tuple[list[dict], di
         for name, frame in resolved.items():
             warehouse.load_table(connection, name, frame, dict(frame.schema))
         warehouse.make_models(connection, ["scenario_by_dimension", "scenario_comparison"])
-        warehouse.run_checks(connection, {"scenario_by_dimension", "scenario_comparison", "calls"})
+        warehouse.run_checks(connection, {"scenario_by_dimension", "scenario_comparison", "usage_cube"})
         rows = warehouse.frame_of(connection, "select * from scenario_by_dimension").to_dicts()
         tops = warehouse.frame_of(connection, what_if.TOPS.format(column="customer_id", count=9))["name"].to_list()
     plain = {"calls": frames["ledger"].to_dicts(), "cards": frames["rate_cards"].to_dicts()}

@@ -1,7 +1,7 @@
--- The costs by class are the calls' costs, to the last digit, and they are of disjoint classes.
+-- The costs by class are those of the cube (which are the calls'), to the last digit, and they are of disjoint classes.
 with totals as (
     select
-        (select sum(cost_pico) from calls) as calls_pico,
+        (select sum(cost_pico) from usage_cube) as calls_pico,
         (select sum(cost_pico) from cost_by_class) as classes_pico,
 )
 

@@ -1,7 +1,8 @@
--- The scenario without a change is what the calls cost, and in every scenario every grouping adds up to the same total.
+-- The scenario without a change is what the calls cost, which is what the cube has (see cost_is_conserved), and in
+-- every scenario every grouping adds up to the same total.
 with calls_total as (
     select usd_from_pico(sum(cost_pico))::decimal(38, 18) as cost_usd
-    from calls
+    from usage_cube
 ),
 
 levels as (

@@ -1,7 +1,7 @@
 -- Every call without a cost is in unpriced, with a reason.
 with counts as (
     select
-        (select count(*) from calls where cost_pico is null) as call_count,
+        (select coalesce(sum(call_count), 0) from usage_cube where cost_pico is null) as call_count,
         (
             select coalesce(sum(call_count), 0)
             from unpriced

@@ -53,13 +53,25 @@
 -- source_file | path of that log file
 -- line_number | line (row, element) of that file, from 1
 -- part | 0, or which call of a line that tells of several
-with counted as (
+with told as (
     select
         *,
         uncached_input(ledger) as uncached_input_tokens,
+    from source.ledger as ledger
+),
+
+bounded as (
+    select
+        *,
         -- How much of the audio, images and video was cached is mostly not told: no more of them can be uncached than there
         -- is uncached input. What was cached costs what cached input costs. (`case`: an older client knows no `if`.)
         case when uncached_input_tokens < input_tokens then greatest(uncached_input_tokens, 0) end::bigint as most_uncached,
+    from told
+),
+
+counted as (
+    select
+        *,
         case
             when input_audio_tokens is null then null
             when cache_read_audio_tokens is not null then greatest(input_audio_tokens - cache_read_audio_tokens, 0)
@@ -75,7 +87,7 @@ with counted as (
         coalesce(utc_week_second(called_at), -1) as lookup_second,
         -- A call with no input is on the first context band.
         greatest(input_tokens, 1) as lookup_tokens,
-    from source.ledger as ledger
+    from bounded
 ),
 
 rate_cards as (
@@ -97,7 +109,6 @@ carded as (
         rate_cards.* exclude (provider, priced_model, service_tier, region, is_batch),
         cost_of(counted, rate_cards) as card_cost_pico,
         time_cost_of(counted, rate_cards) as time_cost_pico,
-        judged(counted, rate_cards, rate_cards.card_price_status, card_cost_pico) as price_status,
     from counted
     left join rate_cards
         on counted.provider is not distinct from rate_cards.provider
@@ -113,11 +124,18 @@ carded as (
         and counted.lookup_tokens <= rate_cards.context_limit
 ),
 
+judged_calls as (
+    select
+        *,
+        judged(carded, carded, card_price_status, card_cost_pico) as price_status,
+    from carded
+),
+
 priced as (
     select
         *,
         judged_cost(price_status, card_cost_pico) as cost_pico,
-    from carded
+    from judged_calls
 )
 
 select

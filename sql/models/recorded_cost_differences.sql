@@ -85,10 +85,15 @@ sampled as (
         or row_number() over (partition by ref_id order by call_id) <= 20
 ),
 
-suspects as (
-    select distinct
+-- What the other cards come to is named before it is compared: a macro repeats what it is given, and each is planned.
+sampled_costs as (
+    select
         calls.ref_id,
         cards.ref_id as other_ref_id,
+        calls.recorded_pico,
+        calls.cost_pico,
+        cost_of(calls, cards) as other_pico,
+        short_writes_cost(calls, cards) as other_short_pico,
     from sampled as calls
     inner join cards
         on calls.lookup_tokens > cards.context_above
@@ -102,34 +107,33 @@ suspects as (
                 and calls.lookup_second < cards.week_second_to
             )
         )
-    where
-        explains(cost_of(calls, cards), calls.recorded_pico, calls.cost_pico)
-        or explains(cost_of(calls, cards) + short_writes_cost(calls, cards), calls.recorded_pico, calls.cost_pico)
 ),
 
-compared as (
+suspects as (
+    select distinct
+        ref_id,
+        other_ref_id,
+    from sampled_costs
+    where
+        explains(other_pico, recorded_pico, cost_pico)
+        or explains(other_pico + other_short_pico, recorded_pico, cost_pico)
+),
+
+other_costs as (
     select
         calls.call_id,
-        case
-            when calls.ref_id = cards.ref_id and calls.from_us = cards.from_us then 'price of another hour'
-            when calls.ref_id = cards.ref_id then 'price of another date'
-            when calls.provider is not distinct from cards.provider and calls.priced_model = cards.model
-                then 'rates of another tier or region'
-            when calls.provider is not distinct from cards.provider then 'rates of ' || cards.model
-            else 'rates of ' || concat_ws('/', cards.provider, cards.model)
-        end as cause,
-        explains(cost_of(calls, cards), calls.recorded_pico, calls.cost_pico) as is_whole,
-        -- The same ref, then the same provider; of several with these rates the first by name.
-        row_number() over (
-            partition by calls.call_id
-            order by
-                calls.ref_id <> cards.ref_id,
-                calls.provider is distinct from cards.provider,
-                is_whole desc,
-                cards.model,
-                cards.ref_id,
-                cards.card_id
-        ) as place,
+        calls.recorded_pico,
+        calls.cost_pico,
+        calls.ref_id = cards.ref_id as is_same_ref,
+        calls.provider is not distinct from cards.provider as is_same_provider,
+        calls.priced_model = cards.model as is_same_model,
+        calls.from_us = cards.from_us as is_same_start,
+        cards.provider as other_provider,
+        cards.model as other_model,
+        cards.ref_id as other_ref_id,
+        cards.card_id as other_card_id,
+        cost_of(calls, cards) as other_pico,
+        short_writes_cost(calls, cards) as other_short_pico,
     from tried as calls
     inner join suspects
         on calls.ref_id = suspects.ref_id
@@ -146,12 +150,41 @@ compared as (
                 and calls.lookup_second < cards.week_second_to
             )
         )
-    where
-        calls.own_cause is null
-        and (
-            is_whole
-            or explains(cost_of(calls, cards) + short_writes_cost(calls, cards), calls.recorded_pico, calls.cost_pico)
-        )
+    where calls.own_cause is null
+),
+
+judged_costs as (
+    select
+        *,
+        explains(other_pico, recorded_pico, cost_pico) as is_whole,
+        explains(other_pico + other_short_pico, recorded_pico, cost_pico) as is_with_short_writes,
+    from other_costs
+),
+
+compared as (
+    select
+        call_id,
+        case
+            when is_same_ref and is_same_start then 'price of another hour'
+            when is_same_ref then 'price of another date'
+            when is_same_provider and is_same_model then 'rates of another tier or region'
+            when is_same_provider then 'rates of ' || other_model
+            else 'rates of ' || concat_ws('/', other_provider, other_model)
+        end as cause,
+        is_whole,
+        -- The same ref, then the same provider; of several with these rates the first by name.
+        row_number() over (
+            partition by call_id
+            order by
+                not is_same_ref,
+                not is_same_provider,
+                is_whole desc,
+                other_model,
+                other_ref_id,
+                other_card_id
+        ) as place,
+    from judged_costs
+    where is_whole or is_with_short_writes
 )
 
 select

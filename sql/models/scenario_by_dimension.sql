@@ -17,31 +17,33 @@
 -- survives | whether margin_usd is at least zero; null: not known, or it is while calls are unpriced
 -- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half), while what stands apart stays; at most this when calls are unpriced
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
-with named_cells as (
+with labelled_cells as (
     select
-        * replace (
-            coalesce(feature, 'unattributed') as feature,
-            concat_ws('/', provider, coalesce(model, 'unknown')) as model,
-            coalesce(day::varchar, 'unknown') as day
-        ),
-        coalesce(user_id, 'unattributed') as user_name,
-        coalesce(customer_id, 'unattributed') as customer,
+        *,
         is_success is not null as is_labelled,
     from scenario_cells
 ),
 
 cells as (
-    -- One pass over the cube, and one over what a scoped scenario makes of it: rates depend on the card alone.
+    -- One pass over the cube, and one over what a scoped scenario makes of it: rates depend on the card alone. Grouped
+    -- by what the cube has and named then, since these are far fewer rows; what has the same name is added up below.
     select
         case
             when grouping(feature) = 0 then 'feature'
-            when grouping(user_name) = 0 then 'user'
-            when grouping(customer) = 0 then 'customer'
+            when grouping(user_id) = 0 then 'user'
+            when grouping(customer_id) = 0 then 'customer'
             when grouping(model) = 0 then 'model'
             when grouping(day) = 0 then 'day'
             else 'all'
         end as dimension,
-        coalesce(feature, user_name, customer, model, day, 'all') as name,
+        case
+            when grouping(feature) = 0 then coalesce(feature, 'unattributed')
+            when grouping(user_id) = 0 then coalesce(user_id, 'unattributed')
+            when grouping(customer_id) = 0 then coalesce(customer_id, 'unattributed')
+            when grouping(model) = 0 then concat_ws('/', provider, coalesce(model, 'unknown'))
+            when grouping(day) = 0 then coalesce(day::varchar, 'unknown')
+            else 'all'
+        end as name,
         scope,
         bound,
         variant,
@@ -65,12 +67,12 @@ cells as (
         sum(web_search_count) as web_search_count,
         sum(file_search_count) as file_search_count,
         sum(code_session_count) as code_session_count,
-    from named_cells
+    from labelled_cells
     group by grouping sets (
         (scope, bound, variant, card_id, is_priced, is_labelled, feature),
-        (scope, bound, variant, card_id, is_priced, is_labelled, user_name),
-        (scope, bound, variant, card_id, is_priced, is_labelled, customer),
-        (scope, bound, variant, card_id, is_priced, is_labelled, model),
+        (scope, bound, variant, card_id, is_priced, is_labelled, user_id),
+        (scope, bound, variant, card_id, is_priced, is_labelled, customer_id),
+        (scope, bound, variant, card_id, is_priced, is_labelled, provider, model),
         (scope, bound, variant, card_id, is_priced, is_labelled, day),
         (scope, bound, variant, card_id, is_priced, is_labelled)
     )

@@ -23,7 +23,8 @@ named_calls as (
         coalesce(calls.day::varchar, 'unknown') as day,
         calls.action_id,
         latest_outcomes.is_success,
-    from calls
+    -- The ledger is the calls: nothing here is of their price.
+    from source.ledger as calls
     left join latest_outcomes
         on calls.action_id = latest_outcomes.action_id
     where exists (from scenario_activity)

@@ -125,22 +125,33 @@ moved_cells as (
         and cells.lookup_tokens <= rate_cards.context_limit
 ),
 
-told_cells as (
+bounded_cells as (
     -- Low, point and high that come to the same are one, and exact.
     select
         *,
-        count(*) over cell = 1 or (
-            min(coalesce(card_id, 0)) over cell = max(coalesce(card_id, 0)) over cell
-            and min(variant) over cell = max(variant) over cell
-        ) as is_exact,
+        min(coalesce(card_id, 0)) over cell = max(coalesce(card_id, 0)) over cell
+        and min(variant) over cell = max(variant) over cell as is_exact,
     from moved_cells
+    where bound <> 'exact'
     window cell as (partition by scope, cell_id)
+),
+
+told_cells as (
+    select
+        * exclude (is_exact) replace (case when is_exact then 'exact' else bound end as bound),
+    from bounded_cells
+    where not is_exact or bound = 'point'
+    union all
+    -- Most are, and need no window.
+    select *
+    from moved_cells
+    where bound = 'exact'
 )
 
 select
     scope,
     cell_id,
-    case when is_exact then 'exact' else bound end as bound,
+    bound,
     variant,
     card_id,
     coalesce(is_priced, false) as is_priced,
@@ -148,4 +159,3 @@ select
     provider,
     priced_model,
 from told_cells
-where not is_exact or bound in ('exact', 'point')

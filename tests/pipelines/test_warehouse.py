@@ -90,6 +90,12 @@ def test_the_older_client_opens_it_also_during_a_build(data):
             "(select distinct feature from calls) as features on name = feature order by 1",
         )
     assert answer == ["reply,1,NULL", "triage,2,0.000700000000"]
+    # -30 % of what one call of 100 and 10 tokens, and one of 100 and 20, cost.
+    answer = older_client(link, "select name, repriced_cost_usd from reprice(-30) order by name")
+    assert answer == ["all,0.000490000000000000", "reply,NULL", "triage,0.000490000000000000"]
+    some = "of_model := 'model-*', of_token_class := 'output'"
+    answer = older_client(link, f"select change_usd from reprice(-30, {some})")
+    assert sorted(answer) == ["-0.000090000000000000", "-0.000090000000000000", "NULL"]
     for name in warehouse_models.PUBLISHED:
         assert len(older_client(link, f"select count(*) from {name}")) == 1
 
