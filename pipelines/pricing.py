@@ -75,6 +75,11 @@ def priced(store: Ledger, settings: Settings, refs: pl.DataFrame, now: datetime)
     )
 
 
+def named(refs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """`refs` (PRICE_REFS) with the names that prices of them are asked by: as_provider, as_model."""
+    return book.named(refs, settings.aliases)
+
+
 def stated(named: pl.DataFrame, rules: pl.DataFrame) -> pl.DataFrame:
     """PRICE_BOOK rows of `named` refs as the user's `rules`, the shipped corrections and the catalogues state them."""
     asked = book.asked(named)

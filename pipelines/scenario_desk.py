@@ -108,7 +108,9 @@ def _prices(scenarios: Sequence[Scenario], ask: Ask, settings: Settings) -> tupl
     cards, books = _told(ask, "rate_cards", schemas.RATE_CARDS), _told(ask, "book_rates", schemas.BOOK_RATES)
     terms = _told(ask, "contract_terms", schemas.CONTRACT_TERMS)
     keys = list(schemas.PRICE_REFS)
-    new = what_if.target_refs(scenarios, refs.select(keys)).join(refs, on=keys, how="anti", nulls_equal=True)
+    logged = ask("select distinct provider, priced_model as model, service_tier, region, is_batch from usage_cube")
+    there = refs.join(logged, on=keys, how="semi", nulls_equal=True)
+    new = what_if.target_refs(scenarios, there).join(refs, on=keys, how="anti", nulls_equal=True)
     if new.is_empty():
         return Prices(refs, cards, books, terms), True
     more_cards, more_books, named = pricing.priced_refs(new, _told(ask, "price_rules", schemas.PRICE_RULES), settings)

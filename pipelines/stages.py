@@ -131,7 +131,7 @@ def build(settings: Settings) -> BuildSummary:
         with store.manifest.run("build") as done:
             refs = warehouse.distinct_price_refs(store.paths("ledger"))
             now = datetime.now(UTC)
-            refs = pl.concat([refs, what_if.target_refs(chosen, refs)])
+            refs = pl.concat([refs, what_if.target_refs(chosen, pricing.named(refs, settings))])
             prices = pricing.priced(store, settings, refs, now)
             build_inputs.keep_price_history(store, prices.history, refs, now)
             path = store.new_catalogue()

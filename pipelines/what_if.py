@@ -11,12 +11,13 @@ import polars as pl
 from pipelines.prices import catalogue_names
 from pipelines.pricing import LIST, Priced
 from pipelines.settings import Settings, UserError, document_of
-from pipelines.warehouse_sources import Ask, literal
+from pipelines.warehouse_sources import PRICE_NAMES, Ask, literal
 from transforms import scenario_schemas, schemas
 from transforms.scenarios import definitions, tables, walk
 from transforms.scenarios.definitions import Scenario, Step
 
 Ref = tuple
+ENOUGH = 30  # actions of a model, to take what they all have in common for what it does
 TOPS = """
 select {column} as name
 from usage_cube
@@ -44,11 +45,17 @@ def chosen(settings: Settings, are_named_alone: bool = False) -> list[Scenario]:
         raise UserError(str(error)) from None
 
 
-def target_refs(scenarios: Sequence[Scenario], refs: pl.DataFrame) -> pl.DataFrame:
-    """PRICE_REFS that calls of `refs` may move to under `scenarios`. Raises UserError."""
-    known = walk.Known(targets=targets(scenarios, refs), batched=None, free=None)
-    found = walk.reachable(scenarios, refs.select(list(schemas.PRICE_REFS)).rows(), known)
+def target_refs(scenarios: Sequence[Scenario], named: pl.DataFrame) -> pl.DataFrame:
+    """PRICE_REFS that calls of the ledger's refs may move to under `scenarios`; `named` are these, with as_provider and
+    as_model. Raises UserError."""
+    known = walk.Known(targets=targets(scenarios, named), batched=None, free=None, names=_names(named))
+    found = walk.reachable(scenarios, named.select(list(schemas.PRICE_REFS)).rows(), known)
     return pl.DataFrame(found, schema=schemas.PRICE_REFS, orient="row")
+
+
+def _names(named: pl.DataFrame) -> dict[Ref, set[walk.Name]]:
+    rows = ((row[:5], {row[:2], row[5:7]}) for row in named.select(list(PRICE_NAMES)).iter_rows())
+    return {ref: {(provider, model) for provider, model in names if model} for ref, names in rows}
 
 
 def targets(scenarios: Sequence[Scenario], refs: pl.DataFrame) -> dict[str, tuple[str | None, str]]:
@@ -61,7 +68,7 @@ def _target(scenario: Scenario, text: str, refs: pl.DataFrame) -> tuple[str | No
     """The provider that the text names, else the one that the log has the model of, else its maker."""
     head, _, rest = text.partition("/")
     models = refs.select("provider", "model").drop_nulls("model").unique()
-    logged = {(provider, model) for provider, model in models.iter_rows() if walk.is_named(text, provider, [model])}
+    logged = {(provider, model) for provider, model in models.iter_rows() if walk.is_named(text, [(provider, model)])}
     if len(logged) == 1:
         return logged.pop()  # as the log has it, with its date
     providers = set(refs["provider"].drop_nulls())
@@ -84,15 +91,15 @@ def resolve(
 ) -> dict[str, pl.DataFrame]:
     """The source tables of scenarios, from the usage cube that `ask` answers of. Raises UserError for a scenario that
     names nothing in the ledger (unless not `are_idle_told`), and for a model that nobody has a price of."""
-    known = _known(scenarios, prices, ask)
     every = [Scenario(definitions.ACTUAL), *scenarios]
     by_columns = {columns: _scopes(columns, ask) for columns in set(map(walk.columns_of, every))}
     scopes = {scenario.name: by_columns[walk.columns_of(scenario)] for scenario in every}
+    known = _known(scenarios, prices, by_columns[frozenset()], ask)
     listed = prices.book_rates.filter(book=LIST)
     found = tables.resolved(scenarios, scopes, prices.rate_cards, listed, known)
     left = _left_terms(every, prices.contract_terms)
     if are_idle_told and by_columns[frozenset()].height:
-        _refuse_idle(found.idle, by_columns[frozenset()])
+        _refuse_idle(found.idle, ask)
         _refuse_unpriced(scenarios, found.scopes, prices.rate_cards)
     return {
         "scenarios": tables.scenarios_table(scenarios),
@@ -109,18 +116,19 @@ def _scopes(columns: frozenset[str], ask: Ask) -> pl.DataFrame:
     return ask(f"select distinct {', '.join([*refs, *others])} from usage_cube order by all")
 
 
-def _known(scenarios: Sequence[Scenario], prices: Priced, ask: Ask) -> walk.Known:
+def _known(scenarios: Sequence[Scenario], prices: Priced, logged: pl.DataFrame, ask: Ask) -> walk.Known:
     refs = list(schemas.PRICE_REFS)
     cards, named = prices.rate_cards, prices.refs
     told = cards.filter(pl.col("price_status").is_not_null() & (pl.col("price_status") != "context_unmatched"))
-    found = targets(scenarios, named)
+    found = targets(scenarios, logged)
     tops = {top for scenario in scenarios for step in scenario.steps for top in walk.tops_of(step)}
     return walk.Known(
         targets=found,
         batched=set(told.select(refs).iter_rows()),
-        names={row[:5]: {name for name in (row[1], row[6]) if name} for row in named.iter_rows()},
+        names=_names(named),
+        has_contract=not prices.book_rates.filter(book=LIST).is_empty(),
         tops={top: _top(*top, ask) for top in tops},
-        evidence=_evidence(scenarios, named, found, ask),
+        evidence=_evidence(scenarios, logged.join(named, on=refs, how="left", nulls_equal=True), found, ask),
         free=set(cards.filter(price_status="free").select(refs).iter_rows()),
     )
 
@@ -131,18 +139,18 @@ def _top(kind: str, count: int, ask: Ask) -> set[str]:
 
 def _evidence(
     scenarios: Sequence[Scenario], named: pl.DataFrame, found: Mapping[str, tuple], ask: Ask
-) -> dict[tuple[str, str, str], walk.Evidence]:
+) -> dict[tuple[walk.Name, walk.Name, str], walk.Evidence]:
     """What the log tells of the models that a measured swap replaces, by both models and the feature."""
     steps = [step for scenario in scenarios for step in scenario.steps if step.get("tokens") == "measured"]
     pairs = {
-        (f"{row['provider']}/{row['model']}", "/".join(map(str, found[step.get("with")])))
+        (row[:2], found[step.get("with")])
         for step in steps
-        for row in named.iter_rows(named=True)
-        if walk.is_named(step.value, row["provider"], {row["model"] or "", row["as_model"] or ""})
+        for row in named.select("provider", "model", "as_provider", "as_model").iter_rows()
+        if row[1] and walk.is_named(step.value, {row[:2], row[2:]})
     }
     evidence = {}
-    for pair in sorted(pairs):
-        rows = ask(f"from swap_evidence({literal(pair[0])}, {literal(pair[1])})")
+    for pair in sorted(pairs, key=str):
+        rows = ask(f"from swap_evidence({', '.join(literal('/'.join(filter(None, model))) for model in pair)})")
         for feature, told in rows.partition_by("feature", as_dict=True).items():
             measured = {row["token_class"]: row for row in told.iter_rows(named=True)}
             ratios = [_interval(measured.get(name)) for name in ("input", "output")]
@@ -163,6 +171,9 @@ def _of(choose, days: list) -> date | None:
 def _interval(row: Mapping | None) -> tuple[Fraction, Fraction, Fraction] | None:
     """(low, ratio, high) in millionths; None where the log does not bound the ratio."""
     told = [row and row[name] for name in ("ratio_low", "ratio", "ratio_high")]
+    if told[1] is not None and min(row["from_action_count"], row["to_action_count"]) >= ENOUGH:
+        # all alike on both sides: there is no spread to make an interval of
+        told = [told[1] if value is None else value for value in told]
     if any(value is None for value in told):
         return None
     low, ratio, high = (Fraction(round(value * 10**6), 10**6) for value in told)
@@ -188,7 +199,7 @@ def _is_left(step: Step, term: Mapping) -> bool:
     return term["kind"] == step.value and all(selected.values())
 
 
-def _refuse_idle(idle: Sequence[tuple[Scenario, int]], refs: pl.DataFrame) -> None:
+def _refuse_idle(idle: Sequence[tuple[Scenario, int]], ask: Ask) -> None:
     if not idle:
         return
     scenario, number = idle[0]
@@ -196,11 +207,21 @@ def _refuse_idle(idle: Sequence[tuple[Scenario, int]], refs: pl.DataFrame) -> No
     found_by = [(step.verb, step.value)] if step.verb in ("replace", "move_to", "without") else []
     found_by += step.beside if step.verb == "activity" else ()
     said = ", ".join(f"{key}={value}" for key, value in [*found_by, *step.select])
-    models = sorted({f"{row[0]}/{row[1]}" for row in refs.select("provider", "model").iter_rows()})
-    listed = ", ".join(models[:10]) + (f" and {len(models) - 10} more" if len(models) > 10 else "")
-    raise UserError(
-        f"scenario {scenario.name!r}: no call is found by {said}; the log's models are {listed} (* is any text)"
+    columns = ["model"] if step.verb == "replace" else []
+    columns += [key for key, _ in step.select if key not in ("from", "to")]
+    told = "; ".join(_told(column, ask) for column in dict.fromkeys(columns)) or "nothing there has such a price"
+    raise UserError(f"scenario {scenario.name!r}: no call is found by {said}; {told}")
+
+
+def _told(selector: str, ask: Ask) -> str:
+    """What the log has of what a selector looks at."""
+    column = {"model": "concat_ws('/', provider, priced_model)"}.get(selector, walk.COLUMNS.get(selector, selector))
+    query = (
+        f"select distinct coalesce({column}::varchar, 'unattributed') as name from usage_cube order by name limit 11"
     )
+    names = ask(query)["name"].to_list()
+    listed = ", ".join(names[:10]) + (" and more" if len(names) > 10 else "")
+    return f"the log's values of {selector} are {listed}" + (" (* is any text)" if selector == "model" else "")
 
 
 def _refuse_unpriced(scenarios: Sequence[Scenario], scopes: pl.DataFrame, cards: pl.DataFrame) -> None:

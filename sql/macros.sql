@@ -122,6 +122,30 @@ create or replace macro parts_are_within(used) as
         false
     );
 
+-- Which classes a call uses, a bit for each: calls alike in this are priced, or not, together, whatever the rates.
+create or replace macro used_classes_of(used) as (
+    case when used.uncached_input_tokens <> 0 then 1 else 0 end
+    + case when used.cache_read_tokens <> 0 then 2 else 0 end
+    + case when used.cache_write_5m_tokens <> 0 then 4 else 0 end
+    + case when used.cache_write_1h_tokens <> 0 then 8 else 0 end
+    + case when used.cache_write_other_tokens <> 0 then 16 else 0 end
+    + case when used.output_tokens <> 0 then 32 else 0 end
+    + case when used.web_search_count <> 0 then 64 else 0 end
+    + case when used.file_search_count <> 0 then 128 else 0 end
+    + case when used.code_session_count <> 0 then 256 else 0 end
+)::smallint;
+
+-- What a cell of scenario_cells costs at a scenario's rates; null: it has no price there. No sum of classes is right where
+-- parts exceed the whole and have rates that they were not judged by.
+create or replace macro scenario_cost_of(cells, rates) as
+    case
+        when not cells.is_priced then null
+        when cells.card_id is null then 0::hugeint
+        when not cells.is_parts_within and case when cells.is_moved then has_part_rates(rates) else rates.adds_parts end
+            then null
+        else cost_of(cells, rates)
+    end;
+
 -- The classes of cost_of one by one, {token_class, quantity, rate, cost}, disjoint: their costs add up to cost_of.
 create or replace macro class_costs(used, rates) as
     list_transform(
@@ -273,6 +297,13 @@ create or replace macro margin_survives(margin, unpriced_call_count) as
     case
         when margin < 0 then false
         when margin >= 0 and unpriced_call_count = 0 then true
+    end;
+
+-- The same where the margin is told by its bounds.
+create or replace macro bounded_survives(least_margin, most_margin, unpriced_call_count) as
+    case
+        when most_margin < 0 then false
+        when least_margin >= 0 and unpriced_call_count = 0 then true
     end;
 
 -- What a recorded cost may be instead of ours; sql/models/recorded_cost_differences.sql tries these one by one.

@@ -95,9 +95,10 @@ def repriced(call: dict, steps: list[dict], cards: list[dict], listed: dict[int,
         if "activity" in step:
             activity *= 1 + percent(step["activity"])
         elif (target := moved(step, ref, cards)) is not None:
+            if target != ref or "*" not in step.get("replace", ""):
+                for key in ("input", "cache_read", "cache_write", "output"):
+                    ratios[key] = ratios.get(key, Fraction(1)) * Fraction(str(step.get(f"{key}_ratio", 1)))
             ref = target
-            for key in ("input", "cache_read", "cache_write", "output"):
-                ratios[key] = ratios.get(key, Fraction(1)) * Fraction(str(step.get(f"{key}_ratio", 1)))
     if activity == 0:
         return 0, own
     if call["status"] in ("refused", "cache_hit"):
@@ -108,22 +109,23 @@ def repriced(call: dict, steps: list[dict], cards: list[dict], listed: dict[int,
     own_rates = rates_of(first)
     if units["input"] < 0 or (first and exceeds(units, own_rates, False)):
         return None, own
-    is_replaced = ref != own
+    is_replaced = ref != own or any(ratio != 1 for ratio in ratios.values())
     scale = {name: ratios.get("cache_write" if name in WRITES else name, Fraction(1)) for name in MAIN}
     tokens = sum((scale[name] * units[name] for name in MAIN if name != "output"), Fraction(0))
     card = card_of(ref, call, -(-tokens.numerator // tokens.denominator), cards)
     if card is None or card["price_status"] is None:
         return None, ref
-    rates = rates_of(card)
-    if is_replaced and exceeds(units, rates, True):
-        return None, ref
+    rates, before = rates_of(card), rates_of(card)
     for step in steps:
         if is_about(step, ref, call, tops):
             rates = after(step, rates, rates_of(listed.get(card["card_id"], card)))
     for name in MAIN:
         for part in (name, *(p for p, (main, _) in PARTS.items() if main == name)):
-            rates[part] = product(rates[part], scale[name])
+            rates[part] = product(rates[part], scale[name]) if scale[name] else 0
     rates = {name: product(rate, activity) for name, rate in rates.items()}
+    has_new_part = any(rates[part] is not None and (is_replaced or before[part] is None) for part in PARTS)
+    if has_new_part and exceeds(units, rates, True):
+        return None, ref
     return cost(units, rates, call), ref
 
 

@@ -33,6 +33,7 @@ SCENARIO_SCOPES = {
     "is_moved": pl.Boolean,  # the calls go to another price ref:
     **{f"to_{name}": dtype for name, dtype in PRICE_REFS.items()},
     "context_ratio_nano": pl.Int64,  # input tokens of a moved call over those before, in 1e-9
+    "output_ratio_nano": pl.Int64,  # the same of output tokens
     "is_lost": pl.Boolean,  # the calls are no longer made
     "activity_nano": pl.Int64,  # how much of what was done is done, in 1e-9
 }
@@ -43,6 +44,7 @@ SCENARIO_RATES = {
     "scenario_order": pl.Int32,
     "variant": pl.Int32,  # 0 in a scenario that is not scoped
     "card_id": pl.Int64,
+    "adds_parts": pl.Boolean,  # a part has a rate that it has not on the card
     **{f"{name}_rate": pl.Int128 for name in TOKEN_CLASSES},  # atto-USD per unit
 }
 

@@ -160,7 +160,7 @@ grouped_cells as (
         and cells.term_model is not distinct from groups.term_model
 ),
 
--- As logged: once for all scenarios that leave calls where they are, and once for each other one.
+-- Once for all scenarios that leave calls where they are, and once for each other one; calls and time as logged.
 usage as (
     select
         group_number,
@@ -168,8 +168,12 @@ usage as (
         sum(call_count)::bigint as call_count,
         sum(untimed_call_count) filter (where is_billed)::bigint as untimed_call_count,
         sum(unknown_usage_call_count) filter (where is_billed)::bigint as unknown_usage_call_count,
-        sum(input_tokens) filter (where is_billed) as input_tokens,
-        sum(output_tokens) filter (where is_billed) as output_tokens,
+        sum(scaled_to_nearest(
+            scaled_to_nearest(input_tokens, input_ratio_nano, 1000000000), activity_nano, 1000000000
+        )) filter (where is_billed) as input_tokens,
+        sum(scaled_to_nearest(
+            scaled_to_nearest(output_tokens, output_ratio_nano, 1000000000), activity_nano, 1000000000
+        )) filter (where is_billed) as output_tokens,
         sum(busy_microseconds) filter (where is_billed) as busy_microseconds,
     from grouped_cells
     group by group_number, scope
@@ -181,12 +185,11 @@ cell_costs as (
         cells.scope,
         rates.scenario_order,
         cells.call_count,
+        scenario_cost_of(cells, rates) as token_cost_atto,
+        -- Time costs what it costs, while the calls stay; as much as there are of them.
         case
-            when cells.is_priced and cells.card_id is not null then cost_of(cells, rates)
-            when cells.is_priced then 0::hugeint
-        end as token_cost_atto,
-        -- Scenarios change the prices of tokens: time costs what it costs.
-        cells.time_cost_pico * 1000000 as time_cost_atto,
+            when not cells.is_moved then divide_half_even(cells.time_cost_pico * cells.activity_nano, 1000)
+        end as time_cost_atto,
     from grouped_cells as cells
     inner join scenario_rates as rates
         on cells.card_id is not distinct from rates.card_id

@@ -34,18 +34,20 @@ with parts as (
     where unallocated_pico <> 0
     union all by name
     select
-        0 as scenario_order,
+        scenarios.scenario_order,
         'compute' as kind,
         true as is_allocated,
-        day,
-        provider,
-        model,
-        feature,
-        user_id,
-        customer_id,
-        time_cost_pico as cost_pico,
-    from usage_cube
-    where time_cost_pico is not null
+        cells.day,
+        cells.provider,
+        cells.model,
+        cells.feature,
+        cells.user_id,
+        cells.customer_id,
+        scaled_to_nearest(cells.time_cost_pico, cells.activity_nano, 1000000000) as cost_pico,
+    from scenario_cells as cells
+    inner join source.scenarios as scenarios
+        on cells.scope is not distinct from case when scenarios.is_scoped then scenarios.scenario_order end
+    where cells.time_cost_pico is not null and cells.bound in ('exact', 'point') and not cells.is_moved and not cells.is_lost
 ),
 
 summed as (
@@ -67,16 +69,10 @@ select
     summed.feature,
     summed.user_id,
     summed.customer_id,
-    usd_from_pico(divide_half_even(summed.cost_pico * coalesce(activity.activity_millionths, 1000000), 1000000)) as cost_usd,
-    divide_half_even(summed.cost_pico * coalesce(activity.activity_millionths, 1000000), 1000000) as cost_pico,
+    usd_from_pico(summed.cost_pico) as cost_usd,
+    summed.cost_pico,
 from summed
--- Time costs what it costs in every scenario; compute time as much as there are calls.
+-- A bill for time is due in every scenario; compute time costs as much as there are calls that stay.
 inner join source.scenarios as scenarios
     on summed.scenario_order = scenarios.scenario_order
-    or (summed.kind in ('compute', 'time') and summed.scenario_order = 0)
-left join scenario_activity as activity
-    on summed.kind = 'compute'
-    and scenarios.scenario_order = activity.scenario_order
-    and coalesce(summed.feature, 'unattributed') = activity.feature
-    and coalesce(summed.user_id, 'unattributed') = activity.user_id
-    and coalesce(summed.customer_id, 'unattributed') = activity.customer_id
+    or (summed.kind = 'time' and summed.scenario_order = 0)

@@ -12,31 +12,38 @@ with groups as (
     from usage_cube
 ),
 
-scopes as (
-    select distinct
-        scopes.scenario_order,
-        scenarios.by_feature,
-        scenarios.by_user_id,
-        scenarios.by_customer_id,
-        scopes.feature,
-        scopes.user_id,
-        scopes.customer_id,
-        scopes.activity_nano,
-    from source.scenario_scopes as scopes
+masked_groups as (
+    select
+        scenarios.scenario_order,
+        groups.*,
+        case when scenarios.by_feature then groups.feature end as masked_feature,
+        case when scenarios.by_user_id then groups.user_id end as masked_user_id,
+        case when scenarios.by_customer_id then groups.customer_id end as masked_customer_id,
+    from groups
     inner join source.scenarios as scenarios
-        on scopes.scenario_order = scenarios.scenario_order
-    where scenarios.has_activity
+        on scenarios.has_activity
+),
+
+scopes as (
+    select
+        scenario_order,
+        feature,
+        user_id,
+        customer_id,
+        max(activity_nano) as activity_nano,
+    from source.scenario_scopes
+    group by scenario_order, feature, user_id, customer_id
 )
 
 select
-    scopes.scenario_order,
+    groups.scenario_order,
     coalesce(groups.feature, 'unattributed') as feature,
     coalesce(groups.user_id, 'unattributed') as user_id,
     coalesce(groups.customer_id, 'unattributed') as customer_id,
-    max(divide_half_even(scopes.activity_nano, 1000)) as activity_millionths,
-from groups
+    divide_half_even(scopes.activity_nano, 1000) as activity_millionths,
+from masked_groups as groups
 inner join scopes
-    on (not scopes.by_feature or groups.feature is not distinct from scopes.feature)
-    and (not scopes.by_user_id or groups.user_id is not distinct from scopes.user_id)
-    and (not scopes.by_customer_id or groups.customer_id is not distinct from scopes.customer_id)
-group by all
+    on groups.scenario_order = scopes.scenario_order
+    and groups.masked_feature is not distinct from scopes.feature
+    and groups.masked_user_id is not distinct from scopes.user_id
+    and groups.masked_customer_id is not distinct from scopes.customer_id

@@ -6,15 +6,15 @@
 -- action_count | actions with a call in the row
 -- success_count | actions whose latest outcome is a success
 -- cost_usd | cost of the same calls under the scenario; null: none is priced
--- cost_low_usd | the same if every call that may cross a context bound, or whose tokens were measured, costs least; else cost_usd
--- cost_high_usd | the same if it costs most
+-- cost_low_usd | the same if every call that may cross a context bound, or whose tokens were measured, costs least; else cost_usd; null: not known
+-- cost_high_usd | the same if it costs most; null: not known
 -- cost_per_action_usd | cost_usd over all actions
 -- cost_per_outcome_usd | cost of the labelled actions over success_count; null: no success
 -- cost_apart_usd | what they cost beside tokens and fees, see costs_apart; in all, with what no call bears; null: nothing
 -- revenue_usd | revenue that can be told for exactly this group; null: none given, or not to be split so
 -- margin_usd | revenue_usd less cost_usd and cost_apart_usd; at most this when calls are unpriced
 -- margin_share | margin_usd over revenue_usd; at most this when calls are unpriced
--- survives | whether margin_usd is at least zero; null: not known, or it is while calls are unpriced
+-- survives | whether the margin is at least zero, at both bounds of the cost; null: not known, or it is while calls are unpriced
 -- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half), while what stands apart stays; at most this when calls are unpriced
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
 with labelled_cells as (
@@ -49,6 +49,9 @@ cells as (
         variant,
         card_id,
         is_priced,
+        is_moved,
+        is_parts_within,
+        used_classes,
         is_labelled,
         sum(call_count) as call_count,
         sum(uncached_input_tokens) as uncached_input_tokens,
@@ -69,12 +72,12 @@ cells as (
         sum(code_session_count) as code_session_count,
     from labelled_cells
     group by grouping sets (
-        (scope, bound, variant, card_id, is_priced, is_labelled, feature),
-        (scope, bound, variant, card_id, is_priced, is_labelled, user_id),
-        (scope, bound, variant, card_id, is_priced, is_labelled, customer_id),
-        (scope, bound, variant, card_id, is_priced, is_labelled, provider, model),
-        (scope, bound, variant, card_id, is_priced, is_labelled, day),
-        (scope, bound, variant, card_id, is_priced, is_labelled)
+        (scope, bound, variant, card_id, is_priced, is_moved, is_parts_within, used_classes, is_labelled, feature),
+        (scope, bound, variant, card_id, is_priced, is_moved, is_parts_within, used_classes, is_labelled, user_id),
+        (scope, bound, variant, card_id, is_priced, is_moved, is_parts_within, used_classes, is_labelled, customer_id),
+        (scope, bound, variant, card_id, is_priced, is_moved, is_parts_within, used_classes, is_labelled, provider, model),
+        (scope, bound, variant, card_id, is_priced, is_moved, is_parts_within, used_classes, is_labelled, day),
+        (scope, bound, variant, card_id, is_priced, is_moved, is_parts_within, used_classes, is_labelled)
     )
 ),
 
@@ -87,10 +90,7 @@ cell_costs as (
         cells.call_count,
         rates.scenario,
         rates.scenario_order,
-        case
-            when cells.is_priced and cells.card_id is not null then cost_of(cells, rates)
-            when cells.is_priced then 0::hugeint
-        end as cost_atto,
+        scenario_cost_of(cells, rates) as cost_atto,
     from cells
     inner join scenario_rates as rates
         on cells.card_id is not distinct from rates.card_id
@@ -111,6 +111,10 @@ costs as (
         -- No unpriced call is a known zero: these count rows that were seen.
         coalesce(sum(call_count) filter (where cost_atto is null and bound in ('exact', 'point')), 0)::bigint
             as unpriced_call_count,
+        coalesce(sum(call_count) filter (where cost_atto is null and bound in ('exact', 'low')), 0)::bigint
+            as low_unpriced_call_count,
+        coalesce(sum(call_count) filter (where cost_atto is null and bound in ('exact', 'high')), 0)::bigint
+            as high_unpriced_call_count,
     from cell_costs
     group by dimension, name, scenario, scenario_order
 ),
@@ -185,6 +189,15 @@ margins as (
         apart.cost_apart_atto,
         -- Nothing stands apart of most: what is left of the revenue for tokens is all of it.
         revenue_atto - coalesce(apart.cost_apart_atto, 0) as left_atto,
+        -- A bound with calls without a price that the estimate has not is not known.
+        case
+            when costs.cost_atto is not null and costs.low_unpriced_call_count <= costs.unpriced_call_count
+                then least(costs.cost_atto, costs.low_cost_atto)
+        end as least_cost_atto,
+        case
+            when costs.cost_atto is not null and costs.high_unpriced_call_count <= costs.unpriced_call_count
+                then greatest(costs.cost_atto, costs.high_cost_atto)
+        end as most_cost_atto,
         actual_apart.cost_apart_atto as actual_apart_atto,
     from costs
     inner join costs as actual_costs
@@ -226,15 +239,15 @@ select
     divide_half_even(action_millionths, 1000000)::bigint as action_count,
     divide_half_even(success_millionths, 1000000)::bigint as success_count,
     usd_from_atto(cost_atto) as cost_usd,
-    usd_from_atto(least(cost_atto, low_cost_atto)) as cost_low_usd,
-    usd_from_atto(greatest(cost_atto, high_cost_atto)) as cost_high_usd,
-    usd_from_atto(divide_half_even(cost_atto * 1000000, action_millionths)) as cost_per_action_usd,
-    usd_from_atto(divide_half_even(labelled_cost_atto * 1000000, success_millionths)) as cost_per_outcome_usd,
+    usd_from_atto(least_cost_atto) as cost_low_usd,
+    usd_from_atto(most_cost_atto) as cost_high_usd,
+    usd_from_atto(scaled_to_nearest(cost_atto, 1000000, action_millionths)) as cost_per_action_usd,
+    usd_from_atto(scaled_to_nearest(labelled_cost_atto, 1000000, success_millionths)) as cost_per_outcome_usd,
     usd_from_atto(cost_apart_atto) as cost_apart_usd,
     revenue_usd,
     usd_from_atto(left_atto - cost_atto) as margin_usd,
     (left_atto - cost_atto) / nullif(revenue_atto, 0) as margin_share,
-    margin_survives(left_atto - cost_atto, unpriced_call_count) as survives,
+    bounded_survives(left_atto - most_cost_atto, left_atto - least_cost_atto, unpriced_call_count) as survives,
     (actual_revenue_atto - coalesce(actual_apart_atto, 0) - actual_cost_atto) / nullif(actual_cost_atto, 0)
         as break_even_change_share,
     unpriced_call_count,

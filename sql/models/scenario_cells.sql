@@ -3,8 +3,12 @@
 -- bound | exact; or low, point and high, see scenario_moves
 -- variant | which changes of rates, see source.scenario_rates
 -- card_id | rate card that prices the calls; null: none
--- is_priced | whether the card prices them, or nothing is to be priced
+-- is_priced | whether the card may price them, or nothing is to be priced
+-- is_moved | the calls go to another price ref
 -- is_lost | the calls are no longer made, and cost nothing
+-- activity_nano | so much of what was done is done, in 1e-9
+-- input_ratio_nano | input tokens over those before, in 1e-9
+-- output_ratio_nano | output tokens over those before, in 1e-9
 -- term_provider | who serves the calls there, as a contract speaks of them
 -- term_model | the model there
 with cells as (
@@ -17,8 +21,12 @@ select
     'exact' as bound,
     0 as variant,
     card_id,
-    is_priced(price_status) as is_priced,
+    is_priced(price_status) or (price_status = 'class_unpriced' and card_id is not null) as is_priced,
+    false as is_moved,
     false as is_lost,
+    1000000000 as activity_nano,
+    1000000000 as input_ratio_nano,
+    1000000000 as output_ratio_nano,
     provider as term_provider,
     priced_model as term_model,
     * exclude (card_id),
@@ -30,7 +38,11 @@ select
     moves.variant,
     moves.card_id,
     moves.is_priced,
+    moves.is_moved,
     moves.is_lost,
+    moves.activity_nano,
+    moves.input_ratio_nano,
+    moves.output_ratio_nano,
     moves.provider as term_provider,
     moves.priced_model as term_model,
     cells.*,

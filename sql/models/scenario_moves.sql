@@ -4,8 +4,12 @@
 -- bound | exact; or low, point and high, where the tokens change and with them, perhaps, the context band
 -- variant | which changes of rates, see source.scenario_rates
 -- card_id | rate card that prices the calls; null: none
--- is_priced | whether the card prices them, or nothing is to be priced
+-- is_priced | whether the card may price them, or nothing is to be priced
+-- is_moved | the calls go to another price ref
 -- is_lost | the calls are no longer made
+-- activity_nano | so much of what was done is done, in 1e-9
+-- input_ratio_nano | input tokens over those before, in 1e-9
+-- output_ratio_nano | output tokens over those before, in 1e-9
 -- provider | who serves the calls there
 -- priced_model | the model there, as its price is looked up
 with masked_cells as (
@@ -23,12 +27,12 @@ with masked_cells as (
         case when scenarios.by_environment then cells.environment end as environment,
         case when scenarios.by_day then cells.day end as day,
         cells.card_id,
-        is_priced(cells.price_status) as is_priced,
+        is_priced(cells.price_status) or (cells.price_status = 'class_unpriced' and cells.card_id is not null)
+            as is_priced,
         -- What is not billed by the token stays where it is, and what cannot be priced for want of usage, too.
         cells.price_status in (
             'not_billed', 'billed_by_time', 'time_unknown', 'usage_unknown', 'inconsistent_usage'
         ) as is_fixed,
-        cells.is_parts_within,
         -- The instant, second and tokens stand for all calls of the cell: no card of any ref begins or ends between them.
         case
             when cells.day is null then 9223372036854775806
@@ -50,12 +54,14 @@ scoped_cells as (
         masked_cells.cell_id,
         masked_cells.card_id as own_card_id,
         masked_cells.is_priced,
-        masked_cells.is_parts_within,
         masked_cells.lookup_us,
         masked_cells.lookup_second,
         scopes.bound,
         scopes.variant,
         scopes.is_lost,
+        scopes.activity_nano,
+        case when masked_cells.is_fixed then 1000000000 else scopes.context_ratio_nano end as input_ratio_nano,
+        case when masked_cells.is_fixed then 1000000000 else scopes.output_ratio_nano end as output_ratio_nano,
         scopes.is_moved and not masked_cells.is_fixed and not scopes.is_lost as is_moved,
         case when is_moved then scopes.to_provider else masked_cells.provider end as provider,
         case when is_moved then scopes.to_model else masked_cells.priced_model end as priced_model,
@@ -105,9 +111,7 @@ moved_cells as (
         case
             when cells.is_lost then true
             when not cells.is_moved then cells.is_priced
-            else rate_cards.price_status not in ('billed_by_time')
-                -- No sum of classes is right where parts exceed the whole, as in calls; here of any part that has a rate.
-                and (cells.is_parts_within or not has_part_rates(rate_cards))
+            else rate_cards.price_status <> 'billed_by_time'
         end as is_priced,
     from scoped_cells as cells
     left join rate_cards
@@ -155,7 +159,11 @@ select
     variant,
     card_id,
     coalesce(is_priced, false) as is_priced,
+    is_moved,
     is_lost,
+    activity_nano,
+    input_ratio_nano,
+    output_ratio_nano,
     provider,
     priced_model,
 from told_cells

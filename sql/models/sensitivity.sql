@@ -13,7 +13,7 @@
 -- target_margin_share | the margin to keep, of the revenue, as set; 0: none is set
 -- target_buffer_usd | what the cost may rise by until no more than the target is left; below zero: the target is missed; at most this when calls are unpriced
 -- target_change_share | how far all prices may rise until no more than the target is left; at most this when calls are unpriced
--- worst_scenario | scenario in which cost and cost apart are greatest; of equal ones the first; null: none is priced
+-- worst_scenario | scenario in which cost (at its upper bound) and cost apart are greatest, of those that leave who acts as it is; of equal ones the first; null: none is priced
 -- worst_cost_usd | cost of tokens and fees in it
 -- worst_margin_usd | margin in it; at most this when calls are unpriced
 -- required_revenue_usd | least revenue that keeps the target in the worst scenario, rounded up to a pico-USD; at least this when calls are unpriced
@@ -34,27 +34,33 @@ with target as (
 
 scenarios as (
     select
-        *,
-        cost_usd + coalesce(cost_apart_usd, 0) as total_usd,
-    from scenario_by_dimension
+        costs.*,
+        -- What an action costs tells the worst; how many there are does not.
+        case
+            when not scenarios.has_activity
+                then coalesce(costs.cost_high_usd, costs.cost_usd) + coalesce(costs.cost_apart_usd, 0)
+        end as total_usd,
+    from scenario_by_dimension as costs
+    inner join source.scenarios as scenarios
+        on costs.scenario_order = scenarios.scenario_order
 ),
 
 summed as (
     select
         dimension,
         name,
-        min(action_count) as action_count,
-        min(success_count) as success_count,
+        max(action_count) filter (where scenario_order = 0) as action_count,
+        max(success_count) filter (where scenario_order = 0) as success_count,
         max(cost_usd) filter (where scenario_order = 0) as cost_usd,
         max(cost_apart_usd) filter (where scenario_order = 0) as cost_apart_usd,
-        max(revenue_usd) as revenue_usd,
+        max(revenue_usd) filter (where scenario_order = 0) as revenue_usd,
         max(margin_usd) filter (where scenario_order = 0) as margin_usd,
         max(margin_share) filter (where scenario_order = 0) as margin_share,
         max(break_even_change_share) filter (where scenario_order = 0) as break_even_change_share,
         arg_max(scenario, (total_usd, -scenario_order)) filter (where total_usd is not null) as worst_scenario,
         arg_max(cost_usd, (total_usd, -scenario_order)) filter (where total_usd is not null) as worst_cost_usd,
         max(total_usd) as worst_total_usd,
-        min(margin_usd) as worst_margin_usd,
+        arg_max(margin_usd, (total_usd, -scenario_order)) filter (where total_usd is not null) as worst_margin_usd,
         count(*) as scenario_count,
         count(*) filter (where survives) as holding_count,
         count(*) filter (where not survives) as failing_count,

@@ -11,6 +11,7 @@
 -- time_band | greatest bound of any card's time window up to the call, in seconds of the UTC week; null: instant unknown
 -- priced_since | last instant within a day at which any card begins or ends, up to the call; null: none, or instant unknown
 -- is_parts_within | whether audio, images, video and reasoning are no more than what they are parts of
+-- used_classes | which classes the calls use, a bit for each, see used_classes_of in macros.sql
 -- card_id | rate card that holds for the calls; null: none, usage unknown, or not billed
 -- price_status | as in calls
 -- environment | deployment environment, as told
@@ -109,6 +110,7 @@ cells as (
         case when banded_calls.called_at is not null then coalesce(banded_calls.time_band, 0) end as time_band,
         banded_calls.priced_since,
         parts_are_within(banded_calls) as is_parts_within,
+        used_classes_of(banded_calls) as used_classes,
         banded_calls.card_id,
         banded_calls.price_status,
         banded_calls.environment,

@@ -92,7 +92,7 @@ def run_row(number: int, **given) -> dict:
 def scenario_scope(number: int, **given) -> dict:
     """What the first scenario after actual does with the calls of openai's `model-a`: it leaves them as they are."""
     row = dict.fromkeys(scenario_schemas.SCENARIO_SCOPES) | {"provider": "openai", "model": "model-a"}
-    row |= {"scenario_order": 1, "bound": "exact", "variant": 0, "is_lost": False}
+    row |= {"scenario_order": 1, "bound": "exact", "variant": 0, "is_lost": False, "output_ratio_nano": 10**9}
     row |= {"is_moved": any(name.startswith("to_") for name in given)}
     row |= {"context_ratio_nano": 10**9, "activity_nano": 10**9} | given
     row |= {f"to_{name}": given.get(f"to_{name}", row[name]) for name in schemas.PRICE_REFS}
@@ -108,6 +108,7 @@ def scenario_rates(cards: pl.DataFrame, scenarios: dict[str, str | dict]) -> pl.
         for variant, factor in enumerate(factors):
             for card in cards.iter_rows(named=True):
                 row = {"scenario": scenario, "scenario_order": order, "variant": variant, "card_id": card["card_id"]}
+                row["adds_parts"] = False
                 for token_class in schemas.TOKEN_CLASSES:
                     rate = card[f"{token_class}_rate"]
                     row[f"{token_class}_rate"] = None if rate is None else int(rate * 10**6 * Fraction(factor))

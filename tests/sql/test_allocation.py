@@ -293,7 +293,7 @@ cells = st.fixed_dictionaries(
         "customer_id": st.just(None),
         "priced_model": st.sampled_from(["m", "m-2", "n", None]),
         "card_id": st.sampled_from([1, 2]),
-        "price_status": st.sampled_from(["exact", "exact", "class_unpriced", "usage_unknown", "not_billed"]),
+        "price_status": st.sampled_from(["exact", "exact", "unknown_model", "usage_unknown", "not_billed"]),
         "call_count": st.integers(1, 5),
         "unknown_usage_call_count": st.just(0),
         "untimed_call_count": st.just(0),
@@ -308,7 +308,7 @@ cells = st.fixed_dictionaries(
         | {
             "uncached_input_tokens": cell["input_tokens"],
             # as the usage cube has it: what is not billed or not known is on no card
-            "card_id": cell["card_id"] if cell["price_status"] in ("exact", "class_unpriced") else None,
+            "card_id": cell["card_id"] if cell["price_status"] == "exact" else None,
         }
     )
 )

@@ -67,13 +67,14 @@ def _blended(plain: int | None, read: int | None, share: Fraction) -> int | None
 
 def _scaled(rates: Rates, ratios: Mapping[str, Fraction]) -> dict[str, int | None]:
     """Rates of so many more tokens: what a token of before comes to. Of no tokens at all no rate is needed."""
-    return {name: times(rate, ratios.get(RATIO_OF.get(name, ""), Fraction(1))) for name, rate in rates.items()}
+    by_class = {name: ratios.get(RATIO_OF.get(name, ""), Fraction(1)) for name in rates}
+    return {name: 0 if by_class[name] == 0 else times(rate, by_class[name]) for name, rate in rates.items()}
 
 
 def times(rate: int | None, factor: Fraction) -> int | None:
     """Half-even; in integers, since a grid of scenarios asks for very many."""
-    if rate is None:
-        return None
+    if rate is None or factor == 1:
+        return rate
     whole, rest = divmod(rate * factor.numerator, factor.denominator)
     twice = 2 * rest
     return whole + (twice > factor.denominator or (twice == factor.denominator and whole % 2))

@@ -17,7 +17,7 @@ from transforms.scenario_schemas import (
 from transforms.scenarios.definitions import ACTUAL, TERM_KINDS, Scenario
 from transforms.scenarios.rates import atto_rates, changed
 from transforms.scenarios.walk import Known, Walked, columns_of, is_scoped, walk
-from transforms.schemas import PRICE_REFS, conform
+from transforms.schemas import PART_CLASSES, PRICE_REFS, conform
 
 NANO = 10**9
 MEASURED, GIVEN, SAME = "measured", "given", "same tokens assumed"
@@ -108,7 +108,8 @@ def _scoped(
         own = {"scenario_order": order, "is_moved": found.is_moved, "is_lost": found.activity == 0}
         own |= {name: scope.get(name) for name in (*PRICE_REFS, *SCOPE_COLUMNS)}
         own |= {f"to_{name}": value for name, value in zip(PRICE_REFS, found.ref, strict=True)}
-        own["activity_nano"] = int(found.activity * NANO)
+        own["activity_nano"] = round(found.activity * NANO)
+        own["output_ratio_nano"] = round(found.tokens.get("output_ratio", (1, 1, 1))[1] * NANO)
         by_bound = zip(BOUNDS, (found.low, found.changes, found.high), found.context, (floor, round, ceil), strict=True)
         is_exact = found.low == found.high and set(found.context) == {Fraction(1)}
         for bound, changes, ratio, rounded in by_bound:
@@ -126,14 +127,16 @@ class _Rates:
 
     def __init__(self) -> None:
         self.keys: dict[tuple[int, int, int], str] = {}
-        self.values: list[list[int | None]] = []
+        self.values: list[list] = []
 
     def add(self, order: int, scenario: Scenario, variant: int, cards: Iterable[dict], changes: tuple) -> None:
         for card in cards:
             key = order, variant, card["card_id"]
             if key not in self.keys:
                 self.keys[key] = scenario.name
-                self.values.append([*changed(card["rates"], changes, card["listed"]).values()])
+                rates = changed(card["rates"], changes, card["listed"])
+                adds_parts = any(rates[part] is not None and card["rates"][part] is None for part in PART_CLASSES)
+                self.values.append([adds_parts, *rates.values()])
 
     def frame(self) -> pl.DataFrame:
         told = [(name, *key, *values) for (key, name), values in zip(self.keys.items(), self.values, strict=True)]

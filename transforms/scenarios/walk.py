@@ -14,6 +14,7 @@ UNATTRIBUTED = "unattributed"
 STANDARD = "standard"
 DATED = r"(?:[-@]\d{4}-?\d\d-?\d\d)?"
 Ref = tuple  # the values of PRICE_REFS
+Name = tuple[str | None, str]  # provider, model
 ONE = Fraction(1)
 # Column of the usage cube by the selector that looks at it.
 COLUMNS = {"feature": "feature", "user": "user_id", "customer": "customer_id", "environment": "environment"}
@@ -36,9 +37,10 @@ class Known(NamedTuple):
 
     targets: Mapping[str, tuple[str | None, str]] = {}  # model as a step names it -> provider, model
     batched: Collection[Ref] | None = ()  # refs of a tier or batch that somebody has a price of; None: any may be
-    names: Mapping[Ref, Collection[str]] = {}  # what a ref's model is called, by itself and by aliases
+    names: Mapping[Ref, Collection[Name]] = {}  # what a ref's model is called, by itself and by aliases
+    has_contract: bool = True
     tops: Mapping[tuple[str, int], Collection[str]] = {}  # (customer, 3) -> the three that cost most
-    evidence: Mapping[tuple[str, str, str], Evidence] = {}  # from, to (provider/model), feature
+    evidence: Mapping[tuple[Name, Name, str], Evidence] = {}  # from, to, feature
     free: Collection[Ref] | None = ()  # refs whose price is free; None: any may be
 
 
@@ -49,7 +51,7 @@ class Walked(NamedTuple):
     """
 
     ref: Ref
-    is_moved: bool
+    is_moved: bool  # to another ref, or to other tokens on its own
     activity: Fraction
     tokens: Mapping[str, tuple]  # (low, estimate, high) by RATIOS; none where they stay the same
     evidence: Evidence | None  # what they were measured by
@@ -86,18 +88,30 @@ def walk(scenario: Scenario, ref: Ref, scope: Mapping[str, Any], known: Known, m
             activity *= step.value
             matched.add(number)
         elif (target := _target(step, ref, known)) is not None:
-            evidence = _evidence(step, ref, target, scope, known) or evidence
-            ratios = _compounded(ratios, _ratios(step, ref, target, scope, known))
+            # a model named in place of itself takes other tokens; one that `*` happens to find does not
+            if target != ref or "*" not in str(step.value):
+                evidence = _evidence(step, ref, target, scope, known) or evidence
+                ratios = _compounded(ratios, _ratios(step, ref, target, scope, known))
             ref = target
             matched.add(number)
     prices = []
     for number, step in enumerate(scenario.steps):
         change = _price_change(step)
-        if change and _selects(step, ref, scope, known):
+        if change and (change.kind != "list" or known.has_contract) and _selects(step, ref, scope, known):
             prices.append(change)
             matched.add(number)
     by_bound = [_changes(ratios, bound, activity, prices) for bound in range(3)]
-    return Walked(ref, ref != own, activity, ratios, evidence, _context(ratios), by_bound[1], by_bound[0], by_bound[2])
+    return Walked(
+        ref,
+        ref != own or bool(ratios),
+        activity,
+        ratios,
+        evidence,
+        _context(ratios),
+        by_bound[1],
+        by_bound[0],
+        by_bound[2],
+    )
 
 
 def _context(ratios: Mapping[str, tuple]) -> tuple[Fraction, Fraction, Fraction]:
@@ -124,11 +138,12 @@ def term_steps(scenario: Scenario) -> list[Step]:
     return [step for step in scenario.steps if step.verb == "without" and step.value in TERM_KINDS]
 
 
-def is_named(pattern: str, provider: str | None, names: Collection[str]) -> bool:
+def is_named(pattern: str, names: Iterable[Name]) -> bool:
     """Whether a model's name, alone or after its provider's and with or without a date behind it, is `pattern`, in any
     case; `*` is any text."""
     told = re.compile(".*".join(map(re.escape, pattern.lower().split("*"))) + DATED, re.DOTALL)
-    return any(told.fullmatch(text) for name in names for text in (name.lower(), f"{provider}/{name}".lower()))
+    texts = (text for provider, model in names for text in (model, f"{provider}/{model}"))
+    return any(told.fullmatch(text.lower()) for text in texts)
 
 
 def _selects(step: Step, ref: Ref, scope: Mapping[str, Any], known: Known) -> bool:
@@ -147,8 +162,8 @@ def _selects_ref(step: Step, ref: Ref, known: Known) -> bool:
     told = dict(zip(PRICE_REFS, ref, strict=True))
     pattern = step.value if step.verb == "replace" else step.get("model")
     if pattern is not None:
-        names = known.names.get(ref) or ([told["model"]] if told["model"] else [])
-        if not is_named(pattern, told["provider"], names):
+        own = [(told["provider"], told["model"])] if told["model"] else []
+        if not is_named(pattern, known.names.get(ref, own)):
             return False
     for key, value in step.select:
         if key in ("provider", "service_tier", "region") and (told[key] or "").lower() != value.lower():
@@ -180,7 +195,8 @@ def _target(step: Step, ref: Ref, known: Known) -> Ref | None:
         target = tuple(told.values())
         has_price = tier == STANDARD or known.batched is None or target in known.batched
         return target if target != ref and has_price else None
-    if step.verb == "without" and step.value == "free" and (known.free is None or ref in known.free):
+    is_free = step.verb == "without" and step.value == "free" and (known.free is None or ref in known.free)
+    if is_free and (told["model"] or step.get("with")):
         return tuple((told | paid(step, told, known)).values())
     return None
 
@@ -195,7 +211,7 @@ def paid(step: Step, told: Mapping[str, Any], known: Known) -> dict[str, Any]:
 def _evidence(step: Step, ref: Ref, target: Ref, scope: Mapping[str, Any], known: Known) -> Evidence | None:
     if step.get("tokens") != "measured":
         return None
-    return known.evidence.get((f"{ref[0]}/{ref[1]}", f"{target[0]}/{target[1]}", scope["feature"] or UNATTRIBUTED))
+    return known.evidence.get((ref[:2], target[:2], scope["feature"] or UNATTRIBUTED))
 
 
 def _ratios(step: Step, ref: Ref, target: Ref, scope: Mapping[str, Any], known: Known) -> dict[str, tuple]:

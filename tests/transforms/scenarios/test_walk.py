@@ -75,9 +75,9 @@ def found(text: str, ref=GPT, known=KNOWN, **scope) -> bool:
     ],
 )
 def test_a_model_is_named_in_any_case_with_or_without_its_provider_and_a_date(pattern, name, is_found):
-    assert is_named(pattern, "openai", {name}) is is_found
-    assert is_named(pattern, "openai", {"else", name}) is is_found
-    assert not is_named(pattern, "openai", set())
+    assert is_named(pattern, {("openai", name)}) is is_found
+    assert is_named(pattern, {("openai", "else"), ("openai", name)}) is is_found
+    assert not is_named(pattern, set())
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_selectors_of_whom_and_when(text, scope, is_found):
 
 
 def test_an_alias_names_what_it_stands_for():
-    known = KNOWN._replace(names={GPT: {"desk", "gpt-5"}})
+    known = KNOWN._replace(names={GPT: {("openai", "desk"), ("openai", "gpt-5")}})
     assert found("model=desk", known=known) and found("model=openai/gpt-5", known=known)
     assert not found("model=desk", ref=MINI, known=known)
 
@@ -243,7 +243,7 @@ def test_ratios_of_swaps_one_after_the_other_multiply():
 def test_measured_tokens_are_of_the_pair_and_the_feature_with_their_bounds():
     bounds = (Fraction(9, 10), Fraction(1), Fraction(11, 10)), (Fraction(1), Fraction(2), Fraction(3))
     evidence = Evidence(*bounds, 40, 50, date(2026, 1, 1), date(2026, 2, 1))
-    pair = ("openai/gpt-5", "openai/gpt-5-mini")
+    pair = (("openai", "gpt-5"), ("openai", "gpt-5-mini"))
     known = KNOWN._replace(evidence={(*pair, "triage"): evidence, (*pair, "unattributed"): evidence})
     text = "replace=gpt-5 with=gpt-5-mini tokens=measured"
     told, _ = walked(text, known=known)
