@@ -13,7 +13,7 @@ from pipelines.pricing import LIST, Priced
 from pipelines.settings import Settings, UserError, document_of
 from pipelines.warehouse_sources import PRICE_NAMES, Ask, literal
 from transforms import scenario_schemas, schemas
-from transforms.scenarios import definitions, tables, walk
+from transforms.scenarios import definitions, names, tables, walk
 from transforms.scenarios.definitions import Scenario, Step
 
 Ref = tuple
@@ -53,9 +53,9 @@ def target_refs(scenarios: Sequence[Scenario], named: pl.DataFrame) -> pl.DataFr
     return pl.DataFrame(found, schema=schemas.PRICE_REFS, orient="row")
 
 
-def _names(named: pl.DataFrame) -> dict[Ref, set[walk.Name]]:
+def _names(named: pl.DataFrame) -> dict[Ref, set[names.Name]]:
     rows = ((row[:5], {row[:2], row[5:7]}) for row in named.select(list(PRICE_NAMES)).iter_rows())
-    return {ref: {(provider, model) for provider, model in names if model} for ref, names in rows}
+    return {ref: {(provider, model) for provider, model in called if model} for ref, called in rows}
 
 
 def targets(scenarios: Sequence[Scenario], refs: pl.DataFrame) -> dict[str, tuple[str | None, str]]:
@@ -68,7 +68,7 @@ def _target(scenario: Scenario, text: str, refs: pl.DataFrame) -> tuple[str | No
     """The provider that the text names, else the one that the log has the model of, else its maker."""
     head, _, rest = text.partition("/")
     models = refs.select("provider", "model").drop_nulls("model").unique()
-    logged = {(provider, model) for provider, model in models.iter_rows() if walk.is_named(text, [(provider, model)])}
+    logged = {(provider, model) for provider, model in models.iter_rows() if names.is_named(text, [(provider, model)])}
     if len(logged) == 1:
         return logged.pop()  # as the log has it, with its date
     providers = set(refs["provider"].drop_nulls())
@@ -139,14 +139,14 @@ def _top(kind: str, count: int, ask: Ask) -> set[str]:
 
 def _evidence(
     scenarios: Sequence[Scenario], named: pl.DataFrame, found: Mapping[str, tuple], ask: Ask
-) -> dict[tuple[walk.Name, walk.Name, str], walk.Evidence]:
+) -> dict[tuple[names.Name, names.Name, str], walk.Evidence]:
     """What the log tells of the models that a measured swap replaces, by both models and the feature."""
     steps = [step for scenario in scenarios for step in scenario.steps if step.get("tokens") == "measured"]
     pairs = {
         (row[:2], found[step.get("with")])
         for step in steps
         for row in named.select("provider", "model", "as_provider", "as_model").iter_rows()
-        if row[1] and walk.is_named(step.value, {row[:2], row[2:]})
+        if row[1] and names.is_named(step.value, {row[:2], row[2:]})
     }
     evidence = {}
     for pair in sorted(pairs, key=str):
@@ -219,8 +219,8 @@ def _told(selector: str, ask: Ask) -> str:
     query = (
         f"select distinct coalesce({column}::varchar, 'unattributed') as name from usage_cube order by name limit 11"
     )
-    names = ask(query)["name"].to_list()
-    listed = ", ".join(names[:10]) + (" and more" if len(names) > 10 else "")
+    values = ask(query)["name"].to_list()
+    listed = ", ".join(values[:10]) + (" and more" if len(values) > 10 else "")
     return f"the log's values of {selector} are {listed}" + (" (* is any text)" if selector == "model" else "")
 
 

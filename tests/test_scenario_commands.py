@@ -307,7 +307,7 @@ def test_a_build_takes_the_scenarios_of_the_settings_beside_those_of_the_house(p
     [
         (["reprice", "hike"], "scenario 'hike' is not defined, nor is it a change such as -30%"),
         (["reprice", "-30"], "scenario '-30': '-30' is not a change in percent; write it as -30%"),
-        (["reprice", "-10% provider=openia"], "no call is found by provider=openia; the log's models are"),
+        (["reprice", "-10% provider=openia"], "no call is found by provider=openia; the log's values of provider are"),
         (["reprice", "-10% model=gpt-6"], "openai/gpt-5, openai/gpt-5-mini (* is any text)"),
         (["reprice", "-10% feature=nothing"], "no call is found by feature=nothing"),
         (["reprice", "-1%; -10% from=2027-01-01"], "no call is found by from=2027-01-01"),

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipelines.report.figures import DIMENSIONS, Query
-from pipelines.report.terminal import MOST_ROWS, PLAIN_WIDTH, Column, json_value, print_table
+from pipelines.report.terminal import MOST_ROWS, PLAIN_WIDTH, Column, cost, json_value, print_table
 from pipelines.report.text import UNKNOWN, count, estimate, money, share
 from pipelines.settings import UserError
 
@@ -92,6 +92,13 @@ def _between(header: str, column: str, shown: Any) -> Column:
     return header, cell
 
 
+def _list_cost(row: dict[str, Any]) -> str:
+    """What is not known to be nothing never shows as nothing."""
+    if row["unlisted_call_count"] and not row["list_cost_usd"]:
+        return UNKNOWN
+    return money(row["list_cost_usd"]) + ("+" if row["unlisted_call_count"] else "")
+
+
 TABLES: dict[str, list[Column]] = {
     "What an action takes, by {by}": [
         ("actions", lambda row: count(row["action_count"])),
@@ -104,7 +111,7 @@ TABLES: dict[str, list[Column]] = {
         _share("reasoning\nof output", "reasoning_share"),
     ],
     "What an action costs, and what one that succeeds does, by {by} (USD)": [
-        ("cost/\naction", lambda row: money(row["cost_per_action_usd"])),
+        ("cost/\naction", lambda row: cost(row, "cost_per_action_usd")),
         *(_usd(f"{rank}_cost_per_action_usd") for rank in ("p50", "p90", "p99")),
         *(
             (f"{rank} of\nsuccesses", _usd(f"{rank}_cost_per_success_usd")[1])
@@ -115,15 +122,15 @@ TABLES: dict[str, list[Column]] = {
         _share("labelled", "labelled_share"),
         _share("success\nshare", "success_share"),
         _between("95 %", "success_share", share),
-        ("cost/\noutcome", lambda row: money(row["cost_per_outcome_usd"])),
+        ("cost/\noutcome", lambda row: cost(row, "cost_per_outcome_usd")),
         _between("95 %", "cost_per_outcome_usd", estimate),
-        ("failed\nactions", lambda row: money(row["failed_cost_usd"])),
+        ("failed\nactions", lambda row: cost(row, "failed_cost_usd")),
         ("failed\ncalls", lambda row: money(row["error_cost_usd"])),
         ("retries", lambda row: money(row["retry_cost_usd"])),
     ],
     "Price per million tokens, and what is known of whom the cost belongs to, by {by} (cost in USD)": [
-        ("cost", lambda row: money(row["cost_usd"])),
-        ("at list\nprices", lambda row: money(row["list_cost_usd"])),
+        ("cost", lambda row: cost(row, "cost_usd")),
+        ("at list\nprices", _list_cost),
         ("per million\ntokens", lambda row: money(row["cost_per_million_tokens_usd"])),
         ("at list\nprices", lambda row: money(row["list_cost_per_million_tokens_usd"])),
         *(_share(f"known\n{name}", f"known_{name}_cost_share") for name in ("feature", "user", "customer", "action")),
@@ -143,7 +150,7 @@ def _print_concentration(console: Console, row: dict[str, Any], by: str) -> None
     )
     console.print(Text(f"Concentration of cost, by {by}", style="italic"))
     for line in lines:
-        console.print(line)
+        console.print(line, soft_wrap=not console.is_terminal)
     console.print()
 
 

@@ -145,6 +145,8 @@ SENSITIVITY = "select * from sensitivity where dimension in ('all', '{by}')"
 EXPOSURE = "select * from exposure where dimension in ('all', '{by}') order by kind, cost_usd desc nulls last, driver"
 UNDERWATER = "select * from underwater order by dimension, scenario_order"
 
+REASONS = "select scenario, reason from source.scenarios where reason is not null order by scenario_order"
+
 
 def report_figures(query: Query, by: str) -> dict[str, Any]:
     """Everything that a report shows: ints, exact Decimals, and None for unknown. Raises UserError for an unknown `by`.
@@ -180,6 +182,7 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "revenue_period": _one(query(REVENUE_PERIOD)),
         "possible_duplicates": _one(query(DUPLICATES)),
         "guard_findings": query(FINDINGS).to_dicts(),
+        "reasons": query(REASONS).to_dicts(),
         "underwater": query(UNDERWATER).to_dicts(),
         "rows": rows,
         "total": total[0] if total else None,
@@ -191,6 +194,7 @@ def repriced_figures(query: Query, by: str) -> dict[str, Any]:
     rows = _rows(query, by)
     return {
         "by": by,
+        "reasons": query(REASONS).to_dicts(),
         "scenario_swaps": query("select * from scenario_swaps order by all").to_dicts(),
         "underwater": query(UNDERWATER).to_dicts(),
         "rows": [row for row in rows if row["dimension"] == by],

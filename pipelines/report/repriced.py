@@ -45,7 +45,7 @@ def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
     if total is None:
         console.print("no calls in the ledger: ingest some logs first")
         return
-    for line in _swap_lines(figures["scenario_swaps"]):
+    for line in [*_reasons(figures["reasons"]), *_swap_lines(figures["scenario_swaps"])]:
         console.print(line, soft_wrap=not console.is_terminal)
     scenarios = [row | {"name": row["scenario"]} for row in total["scenarios"]]
     print_table(console, "Cost of all calls under each scenario (USD)", _columns(scenarios), scenarios, None)
@@ -67,6 +67,10 @@ def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
         )
 
 
+def _reasons(rows: list[Row]) -> list[str]:
+    return [harmless(f"{row['scenario']}: {row['reason']}") for row in rows]
+
+
 def measured_pairs(query: Query) -> list[tuple[str, str]]:
     """Both models, provider in front, of each swap whose tokens were measured in some feature."""
     told = query("select * from scenario_swaps where tokens = 'measured'")
@@ -78,7 +82,7 @@ def _columns(scenarios: list[Row]) -> list[Column]:
     actual = scenarios[0]
     columns: list[Column] = [
         ("cost", lambda row: cost(row, "cost_usd")),
-        ("change", lambda row: share(_change(row, actual), signed=True)),
+        ("change", lambda row: _change(row, actual)),
         ("cost/\naction", lambda row: cost(row, "cost_per_action_usd")),
         ("cost/\noutcome", lambda row: cost(row, "cost_per_outcome_usd")),
     ]
@@ -102,10 +106,11 @@ def _margin(row: Row) -> str:
     return at_most(row, "margin_usd", money(row["margin_usd"])) + lost
 
 
-def _change(row: Row, actual: Row) -> float | None:
-    if row["cost_usd"] is None or not actual["cost_usd"]:
-        return None
-    return float(row["cost_usd"] / actual["cost_usd"]) - 1
+def _change(row: Row, actual: Row) -> str:
+    """Unknown where other calls are priced than in actual: then the two costs are of other calls."""
+    if row["cost_usd"] is None or not actual["cost_usd"] or row["unpriced_call_count"] != actual["unpriced_call_count"]:
+        return UNKNOWN
+    return share(float(row["cost_usd"] / actual["cost_usd"]) - 1, signed=True)
 
 
 def _is_estimate(row: Row) -> bool:

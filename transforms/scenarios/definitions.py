@@ -89,26 +89,35 @@ def parse(text: str) -> Scenario:
     if "=" not in name:
         factor = _read("change", name, f"scenario {text!r}")
         return Scenario(percent_text(factor), (Step("change", factor),) if factor != 1 else ())
-    return Scenario(name, tuple(step_of(_words(part, name), name) for part in text.split(";") if part.strip()))
+    return Scenario(name, tuple(step_of(told, name) for told in _words(text, name)))
 
 
-def _words(text: str, name: str) -> dict[str, str]:
+def _words(text: str, name: str) -> list[dict[str, str]]:
+    """Key and value of each word of each step; quotation marks keep spaces and semicolons in a value."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=";")
+    lexer.whitespace_split, lexer.commenters = True, ""
     try:
-        words = shlex.split(text)
+        words = list(lexer)
     except ValueError as error:
-        raise ValueError(f"scenario {name!r}: {error} in {text.strip()!r}; close the quotation") from None
-    told: dict[str, str] = {}
+        raise ValueError(f"scenario {name!r}: {error}; close the quotation") from None
+    steps: list[dict[str, str]] = [{}]
     for word in words:
+        if not word.strip(";"):
+            steps.append({})
+            continue
         key, equals, value = word.partition("=")
         key, value = (key, value) if equals else ("change", word)
-        if key in told:
-            raise ValueError(f"scenario {name!r}: {key} stands twice in {text.strip()!r}; put a ; between two steps")
-        told[key] = value
-    return told
+        if key in steps[-1]:
+            fix = "put a ; between two steps, and quotation marks around a value with spaces"
+            raise ValueError(f"scenario {name!r}: {key} stands twice in one step; {fix}")
+        steps[-1][key] = value
+    return [told for told in steps if told]
 
 
 def scenario_of(name: str, table: Any) -> Scenario:
     """The scenario of a table: `changes`, a list of steps, or the keys of its one step; and a `reason`. ValueError."""
+    if not name.strip() or not name.isprintable() or "%" in name or "=" in name or name.endswith(".toml"):
+        raise ValueError(f"scenario {name!r} is no name; use printable text without %, = and .toml at its end")
     if not isinstance(table, dict):
         raise ValueError(f"scenario {name!r} cannot be {table!r}; it is a table with changes and a reason")
     reason, changes = table.get("reason"), table.get("changes")

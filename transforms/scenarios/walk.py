@@ -1,20 +1,18 @@
 """What a scenario makes of calls that are alike in all that its steps look at."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from transforms.scenarios.definitions import RATIOS, TERM_KINDS, Scenario, Step
+from transforms.scenarios.names import Name, is_named
 from transforms.scenarios.rates import CACHE_WRITES, Change, Tokens
 from transforms.schemas import PRICE_REFS, TOKEN_CLASSES
 
 UNATTRIBUTED = "unattributed"
 STANDARD = "standard"
-DATED = r"(?:[-@]\d{4}-?\d\d-?\d\d)?"
 Ref = tuple  # the values of PRICE_REFS
-Name = tuple[str | None, str]  # provider, model
 ONE = Fraction(1)
 # Column of the usage cube by the selector that looks at it.
 COLUMNS = {"feature": "feature", "user": "user_id", "customer": "customer_id", "environment": "environment"}
@@ -136,14 +134,6 @@ def reachable(scenarios: Sequence[Scenario], refs: Iterable[Ref], known: Known) 
 def term_steps(scenario: Scenario) -> list[Step]:
     """The steps that leave terms of a contract."""
     return [step for step in scenario.steps if step.verb == "without" and step.value in TERM_KINDS]
-
-
-def is_named(pattern: str, names: Iterable[Name]) -> bool:
-    """Whether a model's name, alone or after its provider's and with or without a date behind it, is `pattern`, in any
-    case; `*` is any text."""
-    told = re.compile(".*".join(map(re.escape, pattern.lower().split("*"))) + DATED, re.DOTALL)
-    texts = (text for provider, model in names for text in (model, f"{provider}/{model}"))
-    return any(told.fullmatch(text.lower()) for text in texts)
 
 
 def _selects(step: Step, ref: Ref, scope: Mapping[str, Any], known: Known) -> bool:

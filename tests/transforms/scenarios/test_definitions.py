@@ -76,8 +76,8 @@ def test_a_text_of_words_has_a_step_between_semicolons():
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("-10% change=+5% model=a", "change stands twice in '-10% change=+5% model=a'; put a ; between two steps"),
-        ("replace=a with='b", 'No closing quotation in "replace=a with=\'b"; close the quotation'),
+        ("-10% change=+5% model=a", "change stands twice in one step; put a ; between two steps"),
+        ("replace=a with='b", "No closing quotation; close the quotation"),
         ("provider=openai", "no step has provider; each step has one of change, usd_per_million,"),
         ("=5", "no step has no key at all; each step has one of change"),
         ("-10% provider=", "provider: '' is no text; give one in quotes"),

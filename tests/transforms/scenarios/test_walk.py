@@ -6,13 +6,13 @@ from fractions import Fraction
 import pytest
 
 from transforms.scenarios.definitions import Scenario, parse, scenario_of
+from transforms.scenarios.names import is_named
 from transforms.scenarios.rates import CACHE_WRITES, Change, Tokens
 from transforms.scenarios.walk import (
     Evidence,
     Known,
     Walked,
     columns_of,
-    is_named,
     is_scoped,
     reachable,
     term_steps,
