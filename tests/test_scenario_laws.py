@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -165,6 +166,46 @@ def test_where_tokens_change_the_cost_is_exact_or_within_its_bounds(some_calls, 
             assert low <= cost <= high, own_steps
             if low == high:
                 assert exact(row["cost_usd"]) == cost, "without a span it is exact"
+
+
+CALL = {"place": ("openai", "a"), "input_tokens": 90, "output_tokens": 10}
+CARD = {"provider": "openai", "model": "a", "input_rate": 10, "output_rate": 20, "cache_read_rate": None}
+DEAR = CARD | {"context_above": 100, "input_rate": 1000, "output_rate": 2000}
+
+
+@pytest.mark.parametrize(
+    ("some_calls", "some_cards", "steps", "pico"),
+    {
+        "a price that is set prices what had none": (
+            [CALL], [CARD | {"output_rate": None}], [{"usd_per_million": 1, "token_class": "output"}], 900 + 10**7,
+        ),
+        "of two calls on one card the one that lacks a rate alone is unpriced": (
+            [CALL, CALL | {"cache_read_tokens": 5}], [CARD], [{"change": "0%"}], 1100,
+        ),
+        "without caching no rate of it is needed": (
+            [CALL | {"cache_read_tokens": 5}], [CARD], [{"caching": "none"}], 1100,
+        ),
+        "a model in place of itself takes other tokens, and another context": (
+            [CALL], [CARD | {"context_up_to": 100}, DEAR],
+            [{"replace": "a", "with": "openai/a", "input_ratio": 2}], 180 * 1000 + 10 * 2000,
+        ),
+        "what is on the model already takes no more tokens": (
+            [CALL], [CARD], [{"replace": "*", "with": "openai/a", "output_ratio": 2}], 1100,
+        ),
+        "of no tokens no rate is needed": (
+            [CALL | {"cache_read_tokens": 5}], [CARD],
+            [{"replace": "a", "with": "openai/a", "cache_read_ratio": 0}], 85 * 10 + 10 * 20,
+        ),
+        "parts that a price was not judged by are not subtracted from what they exceed": (
+            [CALL | {"reasoning_tokens": 20}], [CARD], [{"usd_per_million": 0, "token_class": "reasoning"}], None,
+        ),
+    }.values(),
+)  # fmt: skip
+def test_a_price_where_there_was_none(some_calls, some_cards, steps, pico):
+    found, plain = asked(world_of(some_calls, some_cards), [steps])
+    (row,) = [row for row in found if row["scenario_order"] == 1 and row["dimension"] == "all"]
+    assert exact(row["cost_usd"]) == (None if pico is None else Fraction(pico, 10**12))
+    assert told_costs(plain, steps)["all", "all"][0] == exact(row["cost_usd"])
 
 
 def world_of(some_calls: list[dict], some_cards: list[dict]) -> dict:

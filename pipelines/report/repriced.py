@@ -121,7 +121,8 @@ def _swap_lines(swaps: list[Row]) -> list[str]:
     """Which calls move, and what is assumed of their tokens; the measured ones one by one."""
     lines: dict[str, None] = {}
     for row in swaps:
-        if (row["from_provider"], row["from_model"]) == (row["to_provider"], row["to_model"]):
+        stays = (row["from_provider"], row["from_model"]) == (row["to_provider"], row["to_model"])
+        if stays and row["tokens"] == "same tokens assumed":
             continue  # to a batch or a tier: the scenario's name says it
         pair = f"{row['from_provider']}/{row['from_model'] or UNKNOWN} -> {row['to_provider']}/{row['to_model']}"
         where = "" if row["feature"] is None else f" in {row['feature']}"
