@@ -186,7 +186,7 @@ def test_compare_takes_scenarios_by_name_with_their_margins(data):
             assert Decimal(total[side][name]) == rows[scenario][name]
     assert total["change_share"]["cost_usd"] == pytest.approx(-0.3)
     told = asked(data, "compare", "-30%", "2026-11-20..2026-11-21", "--by", "model")
-    assert told.startswith("A           -30%, 2026-10-01 to 2026-11-21 (UTC, 52 days)\nB           2026-11-20")
+    assert told.startswith("A           -30%, all calls of the log\nB           2026-11-20")
     assert "margin (USD)" in told
 
 

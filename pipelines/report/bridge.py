@@ -68,11 +68,13 @@ def head(first: dict[str, Any], second: dict[str, Any], undated_call_count: int,
     """The two periods, how much of each the log spans, and what is in none."""
     lines = []
     for word, side in zip(words, (first, second), strict=True):
+        if side.get("scenario"):
+            lines.append(f"{word:<12}{harmless(side['scenario'])}, all calls of the log")
+            continue
         days, logged = side["day_count"], side["logged_day_count"]
         spanned = counted(days, "day") if days == logged else f"the log spans {logged:,} of {counted(days, 'day')}"
-        scenario = f"{harmless(side['scenario'])}, " if side.get("scenario") else ""
-        lines.append(f"{word:<12}{scenario}{side['first_day']} to {side['last_day']} (UTC, {spanned})")
-    if undated_call_count:
+        lines.append(f"{word:<12}{side['first_day']} to {side['last_day']} (UTC, {spanned})")
+    if undated_call_count and not (first.get("scenario") and second.get("scenario")):
         lines.append(f"undated     {counted(undated_call_count, 'call')} without a date: in no period")
     return lines
 
