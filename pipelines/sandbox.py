@@ -12,7 +12,16 @@ import polars as pl
 from pipelines.log_files import as_glob
 from pipelines.settings import UserError
 from pipelines.warehouse import connect, frame_of, load_table, make_macros
-from pipelines.warehouse_models import MEASURING, SCALAR_MACROS, SQL, TABLES, UNPUBLISHED, VIEWS
+from pipelines.warehouse_models import (
+    MEASURING,
+    PUBLISHED,
+    SCALAR_MACROS,
+    SQL,
+    TABLE_MACROS,
+    TABLES,
+    UNPUBLISHED,
+    VIEWS,
+)
 from pipelines.warehouse_sources import FILE_SOURCES, TABLE_SOURCES, literal, literals
 
 UNPRINTABLE = re.compile(r"\b(INTERVAL|UNION|BIGNUM|VARIANT|BIT|GEOMETRY)\b|TIME WITH TIME ZONE")
@@ -31,6 +40,10 @@ def query(link: Path, sql: str) -> pl.DataFrame:
             _refuse_unprintable(connection, sql)
             return frame_of(connection, sql)
     except duckdb.Error as error:
+        missing = re.search(r"with name (\w+) does not exist", str(error))
+        if missing and missing[1] in {*TABLE_MACROS, *PUBLISHED}:
+            fact = f"{link}: another version published it, without {missing[1]}"
+            raise UserError(f"{fact}; run `tokenspread build` anew") from error
         raise UserError(f"the query failed: {error}") from error
 
 

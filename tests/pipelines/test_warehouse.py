@@ -220,3 +220,12 @@ def test_a_question_mark_in_the_folder_is_refused(tmp_path):
 def test_nothing_published_is_said(data):
     with pytest.raises(UserError, match="nothing is published yet"):
         sandbox.query(data / "warehouse.duckdb", "select 1")
+
+
+def test_a_warehouse_without_what_is_asked_is_of_another_version(data):
+    link = published(data)
+    link.resolve().chmod(0o644)
+    with duckdb.connect(str(link.resolve())) as other:
+        other.execute("drop macro table model_swaps")
+    with pytest.raises(UserError, match="another version published it, without model_swaps; run `tokenspread build`"):
+        sandbox.query(link, "from model_swaps()")
