@@ -60,7 +60,7 @@ def print_report(console: Console, query: Query, by: str) -> None:
         rest = len(rows) - len(shown)
         console.print(f"and {rest:,} more, in the totals; all of them with --json or: select * from unit_economics")
     for line in verdicts.lines(figures):
-        console.print(line, soft_wrap=not console.is_terminal)
+        console.print(line)
     if note := _revenue_note(figures["by"], rows, total):
         console.print(note)
     if any(row["unpriced_call_count"] for row in [*shown, total]):

@@ -19,7 +19,6 @@ with cells as (
         cells.service_tier,
         cells.region,
         cells.is_batch,
-        cells.call_count,
         is_priced(cells.price_status) as is_priced,
         unnest(class_costs(cells, rate_cards), recursive := true),
     from usage_cube as cells
@@ -27,21 +26,42 @@ with cells as (
         on cells.card_id = rate_cards.card_id
     -- Of a call whose parts exceed the whole no class is known.
     where cells.price_status not in ('not_billed', 'billed_by_time', 'time_unknown', 'inconsistent_usage')
+),
+
+billed_calls as (
+    select
+        day,
+        provider,
+        model,
+        service_tier,
+        region,
+        is_batch,
+        sum(call_count)::bigint as call_count,
+    from usage_cube
+    where price_status not in ('not_billed', 'billed_by_time', 'time_unknown', 'inconsistent_usage')
+    group by all
 )
 
 select
-    day,
-    provider,
-    model,
-    service_tier,
-    region,
-    is_batch,
-    token_class,
-    sum(call_count)::bigint as call_count,
-    sum(quantity) as quantity,
-    usd_from_pico(sum(cost) filter (where is_priced)) as cost_usd,
-    sum(cost) filter (where is_priced) as cost_pico,
-    sum(quantity) filter (where not is_priced) as unpriced_quantity,
+    cells.day,
+    cells.provider,
+    cells.model,
+    cells.service_tier,
+    cells.region,
+    cells.is_batch,
+    cells.token_class,
+    any_value(billed_calls.call_count) as call_count,
+    sum(cells.quantity) as quantity,
+    usd_from_pico(sum(cells.cost) filter (where cells.is_priced)) as cost_usd,
+    sum(cells.cost) filter (where cells.is_priced) as cost_pico,
+    sum(cells.quantity) filter (where not cells.is_priced) as unpriced_quantity,
 from cells
-where quantity <> 0
+inner join billed_calls
+    on cells.day is not distinct from billed_calls.day
+    and cells.provider is not distinct from billed_calls.provider
+    and cells.model is not distinct from billed_calls.model
+    and cells.service_tier is not distinct from billed_calls.service_tier
+    and cells.region is not distinct from billed_calls.region
+    and cells.is_batch is not distinct from billed_calls.is_batch
+where cells.quantity <> 0
 group by all
