@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from pipelines import figure_commands, period_commands, price_commands, scenario_commands
-from pipelines.settings import LedgerBusy, Settings, UserError, instant_of
+from pipelines import figure_commands, night_commands, period_commands, price_commands, scenario_commands
+from pipelines.options import AsJson, By, Config, Data
+from pipelines.settings import LedgerBusy, NotPublished, Settings, UserError, instant_of
 
 EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_GAP, EXIT_UNPRICED = 1, 3, 4, 5, 6
 EXIT_BUSY, EXIT_INTERRUPTED = 75, 130
@@ -28,12 +29,10 @@ app = typer.Typer(
 )
 
 app.add_typer(price_commands.app, name="prices")
-for commands in (scenario_commands, period_commands, figure_commands):
+for commands in (scenario_commands, period_commands, figure_commands, night_commands):
     commands.register(app)
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
-Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
-Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
 Outcomes = Annotated[list[Path] | None, typer.Option(help="What actions led to: JSONL, CSV or Parquet.")]
 Revenue = Annotated[Path | None, typer.Option(help="What was earned: CSV per feature, user, customer, or outcome.")]
 Prices = Annotated[Path | None, typer.Option(help="Your contract, above the catalogue's prices: CSV or TOML.")]
@@ -44,8 +43,6 @@ Scenario = Annotated[list[str] | None, typer.Option(help="A change of all prices
 ShapeName = Annotated[
     str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")
 ]
-By = Annotated[str, typer.Option(help="feature, user, customer, model or day.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
 
 
 @app.command()
@@ -122,12 +119,11 @@ def reconcile(
     as_json: AsJson = False, data: Data = None, config: Config = None,
 ) -> None:  # fmt: skip
     """Compare the computed cost with what was billed, and tell what the gap is made of."""
-    from pipelines import stages
+    from pipelines import bill_desk
     from pipelines.report import reconciliation
 
     reconciliation.check(by)
-    settings = Settings.load(config, data=data)
-    found = stages.reconcile(bills, settings, tolerance, lambda query: stages.query(settings, query))
+    found = bill_desk.reconcile(bills, Settings.load(config, data=data), tolerance)
     reconciliation.write(found, by, as_json, sys.stdout)
     raise typer.Exit(EXIT_GAP if found.is_within is False else 0)
 
@@ -137,35 +133,19 @@ def inspect(
     file: Annotated[Path, typer.Argument(help="A log file.")], config: Config = None, shape: ShapeName = None
 ) -> None:
     """Tell which shape a file has, and what its first lines yield."""
-    from pipelines import stages
+    from pipelines import inspecting
     from pipelines.report import inspection
 
-    inspection.write(stages.inspect(Settings.load(config, logs=[str(file)], shape=shape)), sys.stdout)
+    inspection.write(inspecting.inspect(Settings.load(config, logs=[str(file)], shape=shape)), sys.stdout)
 
 
 @app.command()
 def shapes() -> None:
     """List the log formats that are read without a mapping, and how each is recognised."""
-    from pipelines import stages
+    from pipelines import inspecting
     from pipelines.report import shape_list
 
-    shape_list.write(stages.known_shapes(), sys.stdout)
-
-
-@app.command()
-def serve(
-    cron: Annotated[str, typer.Option(help="When, as cron says it.")] = "15 2 * * *",
-    timezone: Annotated[str, typer.Option(help="The cron's time zone.")] = "UTC",
-    data: Data = None, config: Config = None,
-) -> None:  # fmt: skip
-    """Run ingest and build every night, on a local Prefect server (needs the extra `schedule`, see README)."""
-    try:
-        from pipelines import flows
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"serve needs {error.name}; install it with: pip install -c constraints.txt '.[schedule]'"
-        ) from None
-    flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
+    shape_list.write(inspecting.known_shapes(), sys.stdout)
 
 
 def _as_of(text: str | None) -> datetime | None:
@@ -229,7 +209,7 @@ def _unexpected(error: Exception) -> int:
         return _say(error, EXIT_BUSY)
     if isinstance(error, UserError):
         return _say(error, EXIT_MISTAKE)
-    if type(error).__name__ == "CheckFailed":
+    if isinstance(error, NotPublished):
         return _say(error, EXIT_CHECK)
     if "Query interrupted" in str(error):  # what DuckDB makes of Ctrl-C
         return _say(INTERRUPTED, EXIT_INTERRUPTED)

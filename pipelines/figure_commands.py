@@ -2,20 +2,16 @@
 
 import sys
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.options import AsJson, By, Config, Data
 from pipelines.settings import Settings, UserError
 
-Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
-Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
-By = Annotated[str, typer.Option(help="feature, user, customer, model or day.")]
 AsOf = Annotated[
     str | None, typer.Option(help="Last day that the forecast knows (UTC); else the log's last day that is over.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
 
 
 def register(app: typer.Typer) -> None:

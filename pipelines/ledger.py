@@ -5,18 +5,17 @@ that adds the files, what of each log file is in, and the version. Only that tra
 leaves is not in the manifest, and the next run removes it before it writes. Readers see published catalogues only.
 """
 
-import fcntl
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import xxhash
 
-from pipelines import assembly
+from pipelines import assembly, lock
 from pipelines.draft import KINDS, Draft, DraftFile
 from pipelines.durable import fsync
 from pipelines.log_files import OWN_FOLDERS, shown
@@ -115,6 +114,12 @@ class Ledger:
         numbers = [_number(name) for name in built + os.listdir(folder)]
         return folder / f"warehouse-{max(numbers, default=0) + 1}.duckdb"
 
+    def last_catalogue(self) -> Path | None:
+        """The catalogue that was published last, where it is still there."""
+        name = self.manifest.one("select catalogue from build order by id desc limit 1")
+        path = self.data / "catalog" / name if name else None
+        return path if path and path.exists() else None
+
     def remove_old(self, at: datetime | None = None) -> None:
         """Removes what no recent version needs. A reader that still has an old catalogue open keeps a week for it,
         from when the next one was published."""
@@ -143,27 +148,32 @@ class Ledger:
 
 
 @contextmanager
-def opened(data: Path) -> Iterator[Ledger]:
-    """The ledger in folder `data`, made where it is missing, under its lock. Raises LedgerBusy or UserError."""
+def opened(data: Path, wait_seconds: float = 0) -> Iterator[Ledger]:
+    """The ledger in folder `data`, made where it is missing, under its lock, which is waited for. Raises LedgerBusy or
+    UserError."""
     if shown(data.absolute()) != str(data.absolute()):
         raise UserError(f"{shown(data.absolute())}: this path is not UTF-8; choose another --data folder")
-    try:
-        make_folder(data)
-        lock = (data / ".lock").open("w")
-    except OSError as error:
-        raise UserError(f"{data}: cannot be written ({error.strerror}); choose another --data folder") from None
-    with lock:
+    with locked(data, ".lock", wait_seconds), _naming_trouble(data):
+        ledger = Ledger(data.resolve())
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            yield ledger
+        finally:
+            ledger.close()
+
+
+@contextmanager
+def locked(data: Path, name: str, wait_seconds: float = 0) -> Iterator[None]:
+    """One of the locks of folder `data`, which is made where it is missing. Raises LedgerBusy or UserError."""
+    with ExitStack() as stack:
+        try:
+            make_folder(data)
+            stack.enter_context(lock.held(data / name, wait_seconds))
+        except lock.Busy as busy:
             fix = "wait for it, or use another --data"
-            raise LedgerBusy(f"{data}: another tokenspread run is writing here; {fix}") from None
-        with _naming_trouble(data):
-            ledger = Ledger(data.resolve())
-            try:
-                yield ledger
-            finally:
-                ledger.close()
+            raise LedgerBusy(f"{data}: another tokenspread run is writing here ({busy}); {fix}") from None
+        except OSError as error:
+            raise UserError(f"{data}: cannot be written ({error.strerror}); choose another --data folder") from None
+        yield
 
 
 @contextmanager

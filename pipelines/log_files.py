@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from pipelines import dated
 from pipelines.settings import Settings, UserError
 from pipelines.zstd import ZstdStream
 
@@ -18,8 +19,8 @@ GZIP, ZSTD, PARQUET, BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"\xef\xbb
 LINE_BYTES = 8 << 20  # no call is longer; what is would have to be held in memory whole
 DATA_FOLDER_HAS = (".lock", "manifest.sqlite")
 # what stands in a data folder and is no log, also where a user keeps logs in the same folder
-OWN_FOLDERS = ("catalog", "ledger", "outcomes", "prefect", "quarantine", "staging")
-OWN = (*DATA_FOLDER_HAS, "manifest.sqlite-shm", "manifest.sqlite-wal", "warehouse.duckdb", *OWN_FOLDERS)
+OWN_FOLDERS = ("catalog", "ledger", "outcomes", "prefect", "quarantine", "reports", "staging")
+OWN = (*DATA_FOLDER_HAS, ".night.lock", "manifest.sqlite-shm", "manifest.sqlite-wal", "warehouse.duckdb", *OWN_FOLDERS)
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def given(settings: Settings) -> dict[str, Found]:
     log. Raises UserError."""
     outcomes = find([str(path) for path in settings.outcomes])
     others = [path for path in (settings.revenue, settings.prices) if path]
-    logs = find(settings.logs, excluded=[*others, *(file.path for file in outcomes.files)])
+    logs = find(dated.of_any_day(settings.logs), excluded=[*others, *(file.path for file in outcomes.files)])
     logs.unreadable = [trouble for trouble in logs.unreadable if trouble not in outcomes.unreadable]
     return {"calls": logs, "outcomes": outcomes}
 

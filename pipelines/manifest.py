@@ -10,33 +10,10 @@ from typing import Any
 import polars as pl
 
 from pipelines.log_files import LogFile
+from pipelines.manifest_schema import CHANGES, SCHEMA_NUMBER
 from pipelines.new_lines import Known, Prefix, Taking
 from pipelines.settings import UserError
 from transforms import schemas
-
-SCHEMA_NUMBER = 3  # told by SQLite's user_version
-SCHEMA = """
-create table version (id integer primary key, at text);
-create table run (
-    run_id integer primary key, kind text, started_at text, ended_at text, status text, version integer,
-    price_book_hash text, line_count integer, call_count integer);
-create table file (
-    path text primary key, kind text, day text, row_count integer, byte_count integer, hash text,
-    added integer, removed integer);
-create table content (
-    content_id integer primary key, kind text, shape text, reading_digest text, path text,
-    head_length integer, head_hash text, line_count integer, call_line_count integer, other_line_count integer,
-    blank_line_count integer, quarantined_line_count integer, byte_count integer,
-    first_seen_at text, last_taken_at text);
-create table segment (
-    content_id integer, from_byte integer, to_byte integer, line_count integer, prefix_hash text, is_open integer,
-    version integer, primary key (content_id, to_byte));
-create table seen (path text, kind text, state text, scanned_ns integer, primary key (path, kind));
-create table price_row (row text);
-create table price_ref (ref text primary key, asked_at text);
-create table build (id integer primary key, inputs text, catalogue text, version integer, at text);
-create table input (id integer primary key, kind text, name text, content blob, hash text, at text);
-"""
 
 ReadingDigest = Callable[[str, str], str]  # of a kind and a shape, see Settings.reading_digest
 
@@ -62,10 +39,10 @@ class Manifest:
         number = self.one("pragma user_version")
         if number == SCHEMA_NUMBER:
             return
-        if number or self.one("select count(*) from sqlite_master"):
+        if number not in CHANGES or (not number and self.one("select count(*) from sqlite_master")):
             raise UserError(f"{path}: of another version of tokenspread; read the logs into a new --data folder")
         with self.transaction() as connection:
-            for statement in SCHEMA.split(";"):
+            for statement in CHANGES[number].split(";"):
                 connection.execute(statement)
             connection.execute(f"pragma user_version = {SCHEMA_NUMBER}")
 
@@ -199,7 +176,7 @@ def record_taking(connection: sqlite3.Connection, taking: Taking, version: int, 
     values = [taking.line_count, *(counts.get(name, 0) for name in names[1:])]
     if taking.is_new:
         connection.execute(
-            f"insert into content values (?, ?, ?, ?, ?, ?, ?, {', '.join('?' * len(names))}, ?, ?, ?)",
+            f"insert into content values (?, ?, ?, ?, ?, ?, ?, {', '.join('?' * len(names))}, ?, ?, ?, 0)",
             (taking.content_id, taking.kind, taking.shape, digest_of(taking.kind, taking.shape), str(taking.file.path),
              taking.head_length, taking.head_hash, *values, taking.to_byte, at, at),
         )  # fmt: skip

@@ -1,17 +1,14 @@
 """The door to periods: `tokenspread bridge` and `compare`. What is heavy is imported inside a command."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.options import AsJson, Config, Data
 from pipelines.settings import Settings, UserError
 
-Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
-Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
 By = Annotated[str, typer.Option(help="all, feature, user, customer or model.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
 
 
 def register(app: typer.Typer) -> None:

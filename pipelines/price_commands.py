@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
+from pipelines.options import Config, Data
 from pipelines.settings import Settings, UserError, instant_of
 
 app = typer.Typer(no_args_is_help=True, help="What is believed of prices, why a call costs what it costs, corrections.")
 
-Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
-Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
 Output = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 AsOf = Annotated[str | None, typer.Option(help="As was believed on this date (UTC).")]
 

@@ -1,17 +1,13 @@
 """The door to scenarios: `tokenspread reprice` and `swap`. What is heavy is imported inside a command."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.options import AsJson, By, Config, Data
 from pipelines.settings import Settings, UserError
 
-Data = Annotated[Path | None, typer.Option(help="The data folder. [default: tokenspread_data]", show_default=False)]
-Config = Annotated[Path | None, typer.Option(help="Settings and mappings. [default: ./tokenspread.toml, if there]")]
-By = Annotated[str, typer.Option(help="feature, user, customer, model or day.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON.")]
 Ratio = Annotated[str | None, typer.Option(help="Tokens after over tokens before, such as 1.2.")]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 DEFAULT_CONFIG = Path("tokenspread.toml")
 TABLES = ("input", "attribution", "log", "outcomes", "aliases", "bill", "scenarios", "economics")
+NIGHT_TABLES = ("nightly", "gate", "alerts", "retention")  # read by night_rules.py
 INPUT_KEYS = ("logs", "outcomes", "revenue", "prices", "scenarios", "data", "shape")
 LISTS = ("logs", "outcomes", "scenarios")  # of [input]: a text or a list of texts; the others are one text
 MAPPING_TABLES = ("match", "calls_where", "outcomes_where", "fields")
@@ -24,6 +25,18 @@ class UserError(Exception):
 
 class LedgerBusy(UserError):
     """Another run holds the ledger's lock."""
+
+
+class NotPublished(Exception):
+    """What was built is not to be published, and was not: the message says why."""
+
+
+class GateClosed(NotPublished):
+    """The gate has reasons against what was built."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
 
 
 class StorageTrouble(UserError):
@@ -47,6 +60,9 @@ class Settings:
     prices_as_of: datetime | None = None  # price as was believed at this instant (UTC)
     bill_mappings: dict[str, Any] = field(default_factory=dict)
     target_margin_share: str | None = None  # share of the revenue that is to be left, such as 0.3
+    night_tables: dict[str, dict[str, Any]] = field(default_factory=dict)  # NIGHT_TABLES as they were given
+    wait_seconds: float = 0  # for another run that is writing
+    config: Path | None = None  # where they were read from
 
     @classmethod
     def load(cls, config: Path | None = None, **arguments: Any) -> "Settings":
@@ -62,7 +78,10 @@ class Settings:
         for source in (environment, arguments):
             given = {name: value for name, value in source.items() if value is not None and value != ()}
             settings = replace(settings, **{name: _typed(name, value) for name, value in given.items()})
-        return settings
+        if webhook := os.environ.get("TOKENSPREAD_ALERT_WEBHOOK"):  # a secret, which no file needs to hold
+            alerts = settings.night_tables.get("alerts", {}) | {"webhook": webhook}
+            settings = replace(settings, night_tables=settings.night_tables | {"alerts": alerts})
+        return replace(settings, config=config)
 
     def reading_digest(self, kind: str, shape: str) -> str:
         """Stands for what these settings make of the lines of a log (`kind` calls) or outcome file of `shape`: under
@@ -95,7 +114,7 @@ def document_of(config: Path, known: tuple[str, ...]) -> dict[str, dict[str, Any
 
 
 def _from_file(config: Path) -> Settings:
-    document = document_of(config, TABLES)
+    document = document_of(config, TABLES + NIGHT_TABLES)
     given = document.get("input", {})
     _refuse_unknown(config, "[input] ", given, INPUT_KEYS)
     _refuse_wrong_types(config, document)
@@ -110,6 +129,7 @@ def _from_file(config: Path) -> Settings:
         bill_mappings=document.get("bill", {}),
         scenario_tables=document.get("scenarios", {}),
         target_margin_share=_target_margin(config, document.get("economics", {})),
+        night_tables={name: document[name] for name in NIGHT_TABLES if name in document},
     )
 
 

@@ -8,8 +8,18 @@ from typing import Any
 import polars as pl
 
 from pipelines import sniff
+from pipelines.batches import Batch
 from pipelines.bills import BillFile
 from pipelines.reading import Report
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What there is to take in."""
+
+    batches: list[Batch]
+    file_count: int  # all that were looked at
+    unreadable: list[tuple[Path, str]]
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,7 @@ class IngestSummary:
     is_new: bool
     line_count: int
     call_count: int
+    quarantined_count: int  # lines
     report: Report = field(repr=False)
 
 

@@ -14,7 +14,7 @@ import nanoarrow
 import polars as pl
 
 from pipelines.durable import fsync
-from pipelines.settings import UserError
+from pipelines.settings import NotPublished, UserError
 from pipelines.warehouse_models import (
     CUBE,
     KEPT_DURING_BUILD,
@@ -51,7 +51,7 @@ __all__ = ["CONTENTS", "RUNS", "CheckFailed", "Inputs", "build", "distinct_price
 ERRORS = duckdb.Error
 
 
-class CheckFailed(Exception):
+class CheckFailed(NotPublished):
     """A query of `sql/checks` returned rows, so the catalogue was not published."""
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from pipelines import stages
+from pipelines import inspecting
 from pipelines.report import inspection, query
 from pipelines.settings import Settings, UserError
 from tests.pipelines.logs import chat, jsonl
@@ -119,7 +119,7 @@ def test_unknown_format_is_refused():
 def inspected(tmp_path, content: bytes) -> list[str]:
     path, stream = tmp_path / "log.jsonl", io.StringIO()
     path.write_bytes(content)
-    inspection.write(stages.inspect(Settings(logs=[str(path)], data=tmp_path / "data")), stream)
+    inspection.write(inspecting.inspect(Settings(logs=[str(path)], data=tmp_path / "data")), stream)
     return stream.getvalue().splitlines()
 
 

@@ -1,0 +1,89 @@
+"""The door to nights: `tokenspread nightly`, `backfill` and `serve`. What is heavy is imported inside a command."""
+
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.options import Config, Data
+from pipelines.settings import Settings, UserError
+
+EXIT_PARTLY, EXIT_UNPRICED = 3, 6
+
+Accept = Annotated[bool, typer.Option(help="Publish also what the gate would stop.")]
+LogJson = Annotated[bool, typer.Option(help="Log as JSON, one object for each line.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(nightly)
+    app.command()(backfill)
+    app.command()(serve)
+
+
+def nightly(
+    day: Annotated[
+        str | None, typer.Option(help="The UTC day that the night is for. [default: the last one that is over]")
+    ] = None,
+    accept: Accept = False, log_json: LogJson = False, data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Do one night's work now: take in what is new, gate, publish, alert. Needs no Prefect."""
+    from pipelines import nights
+    from pipelines.report import stage_log
+
+    settings = _settings(config, data)
+    for_day = _day("--day", day) if day else nights.day_of(datetime.now(UTC))
+    night = nights.run(settings, for_day, accept, tell=stage_log.writer(sys.stderr, log_json))
+    code = EXIT_PARTLY if night.unreadable else 0
+    raise typer.Exit(code or (EXIT_UNPRICED if night.unpriced_call_count else 0))
+
+
+def backfill(
+    since: Annotated[str, typer.Option(help="The first UTC day.")],
+    until: Annotated[str, typer.Option(help="The last UTC day.")],
+    accept: Accept = False, log_json: LogJson = False, data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Do the nights of a range of days, one after the other; safe to repeat."""
+    from pipelines import nights
+    from pipelines.report import stage_log
+
+    settings, tell = _settings(config, data), stage_log.writer(sys.stderr, log_json)
+    for for_day in days_between(since, until):
+        nights.run(settings, for_day, accept, tell=tell)
+
+
+def serve(
+    cron: Annotated[str, typer.Option(help="When, as cron says it.")] = "15 2 * * *",
+    timezone: Annotated[str, typer.Option(help="The cron's time zone.")] = "UTC",
+    data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Run nightly by a schedule, on a local Prefect server (needs the extra `schedule`, see README)."""
+    try:
+        from pipelines import flows
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"serve needs {error.name}; install it with: pip install -c constraints.txt '.[schedule]'"
+        ) from None
+    flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
+
+
+def days_between(since: str, until: str) -> list[date]:
+    first, last = _day("--since", since), _day("--until", until)
+    if last < first:
+        raise UserError(f"--until {until} is before --since {since}; swap them")
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _settings(config: Path | None, data: Path | None) -> Settings:
+    settings = Settings.load(config, data=data)
+    if not settings.logs and not settings.outcomes:
+        raise UserError("no logs to take in every night: set logs in [input] of tokenspread.toml")
+    return settings
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{option} {text}: no date; write 2026-01-31") from None

@@ -1,0 +1,159 @@
+"""What a night is to do and to look out for: [nightly], [gate], [alerts] and [retention] of tokenspread.toml."""
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from pipelines.settings import Settings, UserError
+
+DIMENSIONS = ("all", "feature", "user", "customer", "model")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Above (or below) which shares a night is not published."""
+
+    most_quarantined_share: Decimal  # of the lines that are new since the last publication
+    most_unpriced_share: Decimal  # of the calls that are
+    least_calls_share: Decimal  # of the calls that the night's day has, of those that its weekday usually has
+
+
+@dataclass(frozen=True)
+class SpendLimit:
+    """At most `limit_usd` in any `days` days, for each name of a dimension or for one."""
+
+    by: str  # of DIMENSIONS
+    name: str | None
+    days: int
+    limit_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """Whom to tell, and of what. Neither webhook nor command: alerts are only written down."""
+
+    webhook: str | None  # a secret: never shown
+    command: tuple[str, ...]  # gets the alerts as JSON on its standard input
+    spend: tuple[SpendLimit, ...]
+    margin_scenario: str  # margins below the target in it are told
+    has_anomalies: bool
+    has_model_swaps: bool
+
+
+@dataclass(frozen=True)
+class Rules:
+    look_back_days: int  # how many days before the night's own are looked for in the paths that name a {day}
+    wait_seconds: float  # for another run that is writing
+    batch_bytes: int
+    gate: Gate
+    alerts: Alerts
+    keep_days: int | None  # calls of days before are pruned; None: none is
+
+
+def rules(settings: Settings) -> Rules:
+    """The rules that the settings give, with defaults for the rest. Raises UserError."""
+    try:
+        return _rules(settings)
+    except UserError as error:
+        raise UserError(f"{settings.config}: {error}") from None
+
+
+def _rules(settings: Settings) -> Rules:
+    tables = settings.night_tables
+    nightly = _known("nightly", tables, {"look_back_days": 7, "wait_minutes": 30, "batch_megabytes": 256})
+    gate = _known("gate", tables, {"quarantined": "5%", "unpriced": "20%", "calls_of_usual": "30%"})
+    retention = _known("retention", tables, {"days": None})
+    keep_days = retention["days"]
+    return Rules(
+        look_back_days=_whole("[nightly] look_back_days", nightly["look_back_days"], 0),
+        wait_seconds=60 * _whole("[nightly] wait_minutes", nightly["wait_minutes"], 0),
+        batch_bytes=_whole("[nightly] batch_megabytes", nightly["batch_megabytes"], 1) << 20,
+        gate=Gate(
+            most_quarantined_share=_share("[gate] quarantined", gate["quarantined"]),
+            most_unpriced_share=_share("[gate] unpriced", gate["unpriced"]),
+            least_calls_share=_share("[gate] calls_of_usual", gate["calls_of_usual"]),
+        ),
+        alerts=_alerts(tables),
+        keep_days=None if keep_days is None else _whole("[retention] days", keep_days, 1),
+    )
+
+
+def _alerts(tables: dict[str, dict[str, Any]]) -> Alerts:
+    defaults = {
+        "webhook": None, "command": [], "spend": [], "margin_scenario": "+50%", "anomalies": True, "model_swaps": True,
+    }  # fmt: skip
+    told = _known("alerts", tables, defaults)
+    command = told["command"] if isinstance(told["command"], list) else None
+    if command is None or not all(isinstance(word, str) for word in command):
+        raise UserError('[alerts] command: give its words as a list, such as ["notify-send", "tokenspread"]')
+    for name in ("anomalies", "model_swaps"):
+        if not isinstance(told[name], bool):
+            raise UserError(f"[alerts] {name} cannot be {told[name]!r}; give true or false")
+    if not isinstance(told["margin_scenario"], str):
+        raise UserError(f"[alerts] margin_scenario cannot be {told['margin_scenario']!r}; name a scenario, in quotes")
+    spend = told["spend"] if isinstance(told["spend"], list) else [told["spend"]]
+    return Alerts(
+        webhook=_webhook(told["webhook"]),
+        command=tuple(command),
+        spend=tuple(map(_spend_limit, spend)),
+        margin_scenario=told["margin_scenario"],
+        has_anomalies=told["anomalies"],
+        has_model_swaps=told["model_swaps"],
+    )
+
+
+def _webhook(url: Any) -> str | None:
+    if url is None:
+        return None
+    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        raise UserError(
+            "[alerts] webhook (or TOKENSPREAD_ALERT_WEBHOOK) is no address; give one that starts with https://"
+        )
+    return url
+
+
+def _spend_limit(told: Any) -> SpendLimit:
+    place = "[[alerts.spend]]"
+    if not isinstance(told, dict):
+        raise UserError(f"{place} cannot be {told!r}; it is a table with by, days and limit_usd")
+    table = _known("alerts.spend", {"alerts.spend": told}, {"by": "all", "name": None, "days": 1, "limit_usd": None})
+    if table["by"] not in DIMENSIONS:
+        raise UserError(f"{place} by cannot be {table['by']!r}; choose one of {', '.join(DIMENSIONS)}")
+    if table["name"] is not None and not isinstance(table["name"], str):
+        raise UserError(f"{place} name cannot be {table['name']!r}; give a text in quotes")
+    limit = _decimal(table["limit_usd"])
+    if limit is None or limit <= 0:
+        raise UserError(f"{place} limit_usd cannot be {table['limit_usd']!r}; give USD above 0, such as 25 or 0.50")
+    return SpendLimit(table["by"], table["name"], _whole(f"{place} days", table["days"], 1), limit)
+
+
+def _known(name: str, tables: dict[str, dict[str, Any]], defaults: dict[str, Any]) -> dict[str, Any]:
+    told = tables.get(name, {})
+    for key in told:
+        if key not in defaults:
+            raise UserError(f"[{name}] has no setting {key!r}; known are {', '.join(defaults)}")
+    return {**defaults, **told}
+
+
+def _whole(place: str, value: Any, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= 100_000:
+        raise UserError(f"{place} cannot be {value!r}; give a whole number from {least} to 100000")
+    return value
+
+
+def _share(place: str, value: Any) -> Decimal:
+    """ "5%" or 0.05 as 0.05."""
+    text = str(value).strip()
+    share = _decimal(text.removesuffix("%"))
+    share = share / 100 if share is not None and text.endswith("%") else share
+    if share is None or not 0 <= share <= 1:
+        raise UserError(f'{place} cannot be {value!r}; give a share from 0% to 100%, such as "5%"')
+    return share
+
+
+def _decimal(value: Any) -> Decimal | None:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

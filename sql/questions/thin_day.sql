@@ -1,0 +1,2 @@
+-- thin_days of one day
+from thin_days(as_of := $day)
