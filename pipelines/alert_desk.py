@@ -3,25 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 from pipelines.night_rules import Rules
 from pipelines.settings import Settings
+from pipelines.summaries import Alert
 
 KINDS = ("gate", "failure", "spend", "margin", "model_swap", "anomaly")
-
-
-@dataclass(frozen=True)
-class Alert:
-    """A condition that holds; `key` is the same for as long as it does."""
-
-    key: str
-    kind: str  # of KINDS
-    day: date
-    text: str  # one line
-    dimension: str | None = None
-    name: str | None = None
-    impact_usd: Decimal | None = None
 
 
 @dataclass(frozen=True)

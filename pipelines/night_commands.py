@@ -1,4 +1,5 @@
-"""The door to nights: `tokenspread nightly`, `backfill` and `serve`. What is heavy is imported inside a command."""
+"""The door to nights: `tokenspread nightly`, `backfill`, `serve` and
+`status`. What is heavy is imported inside a command."""
 
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.options import Config, Data
+from pipelines.options import AsJson, Config, Data
 from pipelines.settings import Settings, UserError
 
 EXIT_PARTLY, EXIT_UNPRICED = 3, 6
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     app.command()(nightly)
     app.command()(backfill)
     app.command()(serve)
+    app.command()(status)
 
 
 def nightly(
@@ -66,6 +68,14 @@ def serve(
             f"serve needs {error.name}; install it with: pip install -c constraints.txt '.[schedule]'"
         ) from None
     flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
+
+
+def status(as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+    """Tell what the last nights did, which days are covered, what is running, who holds a lock, and disk use."""
+    from pipelines import status as desk
+    from pipelines.report import status as report
+
+    report.write(desk.look(Settings.load(config, data=data)), as_json, sys.stdout)
 
 
 def days_between(since: str, until: str) -> list[date]:

@@ -5,20 +5,24 @@ Each step is safe to repeat: a night that died is made good by the next one, and
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipelines import alert_desk, dated, gate, night_book, night_rules, stages
 from pipelines.alert_desk import Alert
 from pipelines.night_rules import Rules
+from pipelines.report import night as report
 from pipelines.settings import GateClosed, Settings
-from pipelines.summaries import BuildSummary, IngestSummary
+from pipelines.summaries import BuildSummary, Discovery, IngestSummary, Night
 
 T = TypeVar("T")
 RESTATED = "from restatements order by day nulls last"
+TOLD_OF_RESTATED = (
+    "day", "change", "call_count_before", "call_count", "cost_before_usd", "cost_usd", "success_count_before",
+    "success_count",
+)  # fmt: skip
 
 
 class Step(Protocol):
@@ -32,23 +36,6 @@ def directly(name: str, work: Callable[[], T]) -> T:
 
 
 Tell = Callable[..., None]  # a stage by its name, and its figures
-
-
-@dataclass(frozen=True)
-class Night:
-    """What a night did. `restated`: rows of `restatements`, none where nothing new was published."""
-
-    day: date
-    status: str  # published, unchanged
-    file_count: int
-    line_count: int
-    call_count: int
-    quarantined_count: int
-    unpriced_call_count: int
-    catalogue: Path
-    restated: list[dict[str, Any]]
-    alerts: list[Alert]
-    unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def day_of(scheduled: datetime) -> date:
@@ -65,13 +52,13 @@ def run(
     """
     rules = night_rules.rules(settings)
     settings = _of_the_night(settings, rules, day, tell)
-    with night_book.recorded(settings.data, day, rules.wait_seconds) as note:
+    with night_book.recorded(settings.data, day, rules.wait_seconds) as row:
         try:
-            night = _carried_out(settings, rules, day, accept, step, tell)
+            night = _carried_out(settings, rules, day, accept, row.last_catalogue, step, tell)
         except Exception as error:
             _tell_of_failure(settings, rules, day, error, step, tell)
             raise
-        note(
+        row.note(
             status=night.status,
             file_count=night.file_count,
             line_count=night.line_count,
@@ -92,7 +79,9 @@ def _of_the_night(settings: Settings, rules: Rules, day: date, tell: Tell) -> Se
     return replace(settings, logs=tuple(logs), wait_seconds=rules.wait_seconds)
 
 
-def _carried_out(settings: Settings, rules: Rules, day: date, accept: bool, step: Step, tell: Tell) -> Night:
+def _carried_out(
+    settings: Settings, rules: Rules, day: date, accept: bool, last_catalogue: str | None, step: Step, tell: Tell
+) -> Night:
     found = _timed(tell, "discover", step, partial(stages.discover, settings, rules.batch_bytes), _of_discovery)
     taken = [
         _timed(tell, "ingest", step, partial(stages.ingest, settings, batch=batch), _of_ingest)
@@ -100,11 +89,13 @@ def _carried_out(settings: Settings, rules: Rules, day: date, accept: bool, step
     ]
     judge = (lambda *_: []) if accept else gate.judge(rules.gate, day)
     built = _timed(tell, "build", step, partial(stages.build, settings, judge), _of_build)
-    restated = stages.query(settings, RESTATED).rows(named=True) if built.is_new else []
-    for row in restated:
-        tell("restated", day=row["day"], change=row["change"], calls=row["call_count"], cost_usd=row["cost_usd"])
+    catalogue = built.catalogue.resolve()
+    # also those of a night that died before it could tell of them
+    restated = stages.query(settings, RESTATED).rows(named=True) if catalogue.name != last_catalogue else []
+    for some in restated:
+        tell("restated", **{name: some[name] for name in TOLD_OF_RESTATED})
     alerts = _alert(settings, rules, alert_desk.of_night(settings, rules, day), alert_desk.KINDS, step, tell)
-    return Night(
+    night = Night(
         day=day,
         status="published" if built.is_new else "unchanged",
         file_count=found.file_count,
@@ -112,11 +103,15 @@ def _carried_out(settings: Settings, rules: Rules, day: date, accept: bool, step
         call_count=sum(some.call_count for some in taken),
         quarantined_count=sum(some.quarantined_count for some in taken),
         unpriced_call_count=built.unpriced_call_count,
-        catalogue=built.catalogue.resolve(),
+        catalogue=catalogue,
         restated=restated,
         alerts=alerts,
         unreadable=found.unreadable + [trouble for some in taken for trouble in some.report.unreadable],
+        notes=built.notes,
     )
+    path = step("report", partial(report.write, night, settings.data, partial(stages.query, settings)))
+    tell("report", path=path)
+    return night
 
 
 def _timed(tell: Tell, name: str, step: Step, work: Callable[[], T], figures: Callable[[T], dict[str, Any]]) -> T:
@@ -126,7 +121,7 @@ def _timed(tell: Tell, name: str, step: Step, work: Callable[[], T], figures: Ca
     return done
 
 
-def _of_discovery(found: Any) -> dict[str, Any]:
+def _of_discovery(found: Discovery) -> dict[str, Any]:
     return {
         "files": found.file_count,
         "changed": sum(batch.file_count for batch in found.batches),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,37 @@ class BuildSummary:
     is_new: bool
     unpriced_call_count: int  # calls of a model, or with a token class, that nobody has a price of
     notes: list[str] = field(default_factory=list)  # on settings that do nothing
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A condition that holds; `key` is the same for as long as it does."""
+
+    key: str
+    kind: str  # gate, failure, spend, margin, model_swap, anomaly
+    day: date
+    text: str  # one line
+    dimension: str | None = None
+    name: str | None = None
+    impact_usd: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night did. `restated`: rows of `restatements` that no night told of before."""
+
+    day: date
+    status: str  # published, unchanged
+    file_count: int  # all that were looked at
+    line_count: int  # these three: new
+    call_count: int
+    quarantined_count: int
+    unpriced_call_count: int  # of all
+    catalogue: Path
+    restated: list[dict[str, Any]]
+    alerts: list[Alert]  # those that did not hold before
+    unreadable: list[tuple[Path, str]]
+    notes: list[str]  # on settings that do nothing
 
 
 @dataclass(frozen=True)
