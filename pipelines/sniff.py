@@ -75,7 +75,7 @@ def look(file: LogFile) -> Look:
     if _EVENT_STREAM.match(text):
         return Look("events", b"", "a stream of server-sent events")
     lines = Look("lines", text, "lines of JSON objects, after other text")
-    return lines if 4 * len(lines.records) >= min(text.count(b"\n") + 1, RECORDS) else _look_at_csv(text)
+    return lines if _are_objects(lines) else _look_at_csv(text)
 
 
 def _head(stream: BinaryIO) -> bytes:
@@ -110,9 +110,16 @@ def _look_at_objects(text: bytes, is_whole: bool) -> Look:
     is_object = isinstance(records.parse(first), dict)
     if fits and (is_object or (first.rstrip().endswith(b"}") and lines.records and not _is_followed(first))):
         return lines
+    if fits and first.strip() != b"{" and not _is_followed(first) and _are_objects(lines):
+        return lines  # the first one is half of one: a rotation cut it, or a crash
     if end >= 0 or not fits or _is_followed(first):
         return Look("unstructured", b"", "JSON objects that are no lines")
     return replace(lines, seen="half a JSON object")
+
+
+def _are_objects(lines: Look) -> bool:
+    """Whether a quarter of the lines at least are objects, each on its own: of one object over many lines, few are."""
+    return 4 * len(lines.records) >= min(lines.head.count(b"\n") + 1, RECORDS)
 
 
 def _is_followed(line: bytes) -> bool:

@@ -148,6 +148,9 @@ UNDERWATER = "select * from underwater order by dimension, scenario_order"
 REASONS = "select scenario, reason from source.scenarios where reason is not null order by scenario_order"
 
 
+RESTATED = "select * from restatements where change <> 'new day' order by day nulls last"
+
+
 def report_figures(query: Query, by: str) -> dict[str, Any]:
     """Everything that a report shows: ints, exact Decimals, and None for unknown. Raises UserError for an unknown `by`.
 
@@ -165,6 +168,7 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
         "by": by,
         "about": _one(query("select * from about")),
         "lines": _one(query(LINES)),
+        "restated": query(RESTATED).to_dicts(),
         "quarantine": query(QUARANTINE).to_dicts(),
         "unpriced": query(UNPRICED).to_dicts(),
         "recorded_cost": _one(query(RECORDED_COST)),

@@ -1,5 +1,6 @@
 """The head of a report: what its figures rest on, and all that is not known."""
 
+from decimal import Decimal
 from typing import Any
 
 from pipelines.report.price_lines import price_lines, unpriced_lines
@@ -33,7 +34,21 @@ def header(figures: dict[str, Any]) -> list[str]:
         f"price book {harmless(about['price_book_hash'] or UNKNOWN)[:12]}",
     ]
     checked = [*_recorded(figures), *_revenue(figures), *price_lines(figures)]
-    return [*told, *_caveats(figures), *checked, *unpriced_lines(figures["unpriced"])]
+    return [*told, *_restated(figures["restated"]), *_caveats(figures), *checked, *unpriced_lines(figures["unpriced"])]
+
+
+def _restated(rows: list[dict[str, Any]]) -> list[str]:
+    """Of which days the publication before told otherwise, and by how much in all."""
+    if not rows:
+        return []
+    calls = sum((row["call_count"] or 0) - (row["call_count_before"] or 0) for row in rows)
+    cost = sum(((row["cost_usd"] or 0) - (row["cost_before_usd"] or 0) for row in rows), start=Decimal(0))
+    days = f"{rows[0]['day'] or 'no day'}" if len(rows) == 1 else f"{count(len(rows))} days"
+    moved = ", ".join(sorted({word for row in rows for word in row["change"].split(",")}))
+    signed = ("+" if cost > 0 else "") + money(cost)
+    return [
+        f"restated    {days} ({moved}): {calls:+,} calls, {signed} USD since the last publication (table restatements)"
+    ]
 
 
 def _caveats(figures: dict[str, Any]) -> list[str]:

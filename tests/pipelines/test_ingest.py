@@ -20,6 +20,7 @@ from tests.pipelines.logs import (
     ingest,
     jsonl,
     ledger_rows,
+    quarantine_rows,
     snapshot,
     without_id,
 )
@@ -182,6 +183,15 @@ def test_a_bad_line_is_quarantined_with_its_place_and_the_rest_is_read(tmp_path,
     counts = {name: content[f"{name}_line_count"] for name in ("call", "quarantined", "blank", "other")}
     assert counts == {"call": 2, "quarantined": 2, "blank": 1, "other": 0}
     assert content["line_count"] == 5
+
+
+@pytest.mark.parametrize("half", [slice(30, None), slice(0, 40)])
+def test_a_log_of_which_a_rotation_cut_the_first_line_costs_only_that_line(tmp_path, data, half):
+    lines = jsonl(chat(n) for n in range(6)).splitlines(keepends=True)
+    (tmp_path / "log.jsonl").write_bytes(lines[0].strip()[half] + b"\n" + b"".join(lines[1:]))
+    ingest(data, tmp_path / "log.jsonl")
+    assert ledger_rows(data)["response_id"].sort().to_list() == [f"chatcmpl-{n}" for n in range(1, 6)]
+    assert quarantine_rows(data)["line_number"].to_list() == [1]
 
 
 def test_a_file_that_is_no_log_is_refused_by_name_and_passed_over_in_a_folder(tmp_path, data):
