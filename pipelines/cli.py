@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from pipelines import figure_commands, night_commands, period_commands, price_commands, scenario_commands
+from pipelines import (
+    figure_commands,
+    night_commands,
+    period_commands,
+    price_commands,
+    retention_commands,
+    scenario_commands,
+)
 from pipelines.options import AsJson, By, Config, Data
 from pipelines.settings import LedgerBusy, NotPublished, Settings, UserError, instant_of
 
@@ -24,12 +31,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tokens per action and cost per outcome, measured from LLM call logs, and what happens when prices move.\n\n"
     "Exit codes: 0 done; 1 a mistake to mend; 2 wrong usage; 3 done, but a file could not be read; 4 a check failed "
-    "and nothing was published; 5 the gap to a bill is above --tolerance; 6 done, but calls of some model have no "
-    "price; 75 another run is writing; 130 interrupted.",
+    "and nothing was published, or a name to be forgotten is left; 5 the gap to a bill is above --tolerance; 6 done, "
+    "but calls of some model have no price; 75 another run is writing; 130 interrupted.",
 )
 
 app.add_typer(price_commands.app, name="prices")
-for commands in (scenario_commands, period_commands, figure_commands, night_commands):
+for commands in (scenario_commands, period_commands, figure_commands, night_commands, retention_commands):
     commands.register(app)
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pipelines import questions
 from pipelines.night_rules import Gate
@@ -24,8 +25,9 @@ def judge(limits: Gate, day: date) -> Callable[[Path, Path | None], list[str]]:
 
 
 def _reasons(limits: Gate, day: date, candidate: Path, published: Path | None) -> list[str]:
-    before = _counts(published)
-    new = {name: count - before[name] for name, count in _counts(candidate).items()}
+    now = _counts(candidate)
+    before = _counts(published, now["first_day"] or "")  # calls of days that were pruned since are not to be set off
+    new = {name: now[name] - before[name] for name in COUNTS}
     shares = (
         ("quarantined", new["quarantined_count"], new["line_count"], "new lines", limits.most_quarantined_share),
         ("unpriced", new["unpriced_call_count"], new["call_count"], "new calls", limits.most_unpriced_share),
@@ -49,11 +51,12 @@ def _thin(least: Decimal, day: date, candidate: Path) -> list[str]:
     return [f"calls: {day} has {fact}; [gate] calls_of_usual wants {_percent(least)}"]
 
 
-def _counts(catalogue: Path | None) -> dict[str, int]:
+def _counts(catalogue: Path | None, since: str = "") -> dict[str, Any]:
+    """COUNTS, and first_day."""
     if catalogue is None:
         return dict.fromkeys(COUNTS, 0)
     try:
-        rows = questions.answer(catalogue, "gate_counts").rows(named=True)
+        rows = questions.answer(catalogue, "gate_counts", since=since).rows(named=True)
     except UserError:  # another version published it: all is judged as if it were new
         return dict.fromkeys(COUNTS, 0)
     return rows[0]

@@ -8,7 +8,7 @@ leaves is not in the manifest, and the next run removes it before it writes. Rea
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,11 @@ from pipelines.new_lines import Taking
 from pipelines.settings import LedgerBusy, StorageTrouble, UserError
 
 KEPT_VERSIONS, KEPT = 14, timedelta(days=7)
+Also = Callable[[sqlite3.Connection, int], None]
+
+
+def _nothing(_connection: sqlite3.Connection, _version: int) -> None:
+    pass
 
 
 class Ledger:
@@ -70,8 +75,11 @@ class Ledger:
         ]
         return [str(path.relative_to(self.data)) for path in assembly.assemble(draft, live)]
 
-    def commit(self, draft: Draft, replaced: list[str], takings: list[Taking], digest_of: ReadingDigest) -> int:
-        """Makes the draft and what was taken of each log file part of the ledger. Returns the new version."""
+    def commit(
+        self, draft: Draft, replaced: list[str], takings: list[Taking], digest_of: ReadingDigest, also: Also = _nothing
+    ) -> int:
+        """Makes the draft and what was taken of each log file part of the ledger. `also` is given the connection and
+        the version, for what must hold with it or not at all. Returns the new version."""
         version = self.manifest.version() + 1
         placed = [self._place(file, version, number) for number, file in enumerate(draft.files)]
         folders = {folder for path, _, _ in placed for folder in (self.data / path).parents}
@@ -89,6 +97,7 @@ class Ledger:
             connection.executemany("update file set removed = ? where path = ?", [(version, path) for path in replaced])
             for taking in takings:
                 record_taking(connection, taking, version, digest_of)
+            also(connection, version)
             assert_balance(connection)
         return version
 

@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from pipelines import alert_desk, dated, gate, night_book, night_rules, stages
+from pipelines import alert_desk, dated, gate, night_book, night_rules, retention, stages
 from pipelines.alert_desk import Alert
 from pipelines.night_rules import Rules
+from pipelines.pruning import Plan
 from pipelines.report import night as report
 from pipelines.settings import GateClosed, Settings
 from pipelines.summaries import BuildSummary, Discovery, IngestSummary, Night
@@ -87,6 +88,9 @@ def _carried_out(
         _timed(tell, "ingest", step, partial(stages.ingest, settings, batch=batch), _of_ingest)
         for batch in found.batches
     ]
+    if rules.keep_days:  # the build that follows removes what still holds what is pruned
+        before = day + timedelta(days=1 - rules.keep_days)
+        _timed(tell, "prune", step, partial(retention.prune_ledger, settings, before), _of_prune)
     judge = (lambda *_: []) if accept else gate.judge(rules.gate, day)
     built = _timed(tell, "build", step, partial(stages.build, settings, judge), _of_build)
     catalogue = built.catalogue.resolve()
@@ -137,6 +141,17 @@ def _of_ingest(taken: IngestSummary) -> dict[str, Any]:
         "calls": taken.call_count,
         "quarantined": taken.quarantined_count,
         "version": taken.version,
+    }
+
+
+def _of_prune(plan: Plan) -> dict[str, Any]:
+    return {
+        "before": plan.before,
+        "days": len(plan.days),
+        "calls": plan.call_count,
+        "outcomes": plan.outcome_count,
+        "without_time": plan.untimed_count,
+        "reports": len(plan.reports),
     }
 
 

@@ -11,6 +11,7 @@ import polars as pl
 from pipelines import (
     batches,
     build_inputs,
+    erasure,
     ledger,
     log_files,
     pricing,
@@ -116,6 +117,7 @@ def build(settings: Settings, judge: Judge = lambda *_: []) -> BuildSummary:
         link = store.data / "warehouse.duckdb"
         inputs_text = build_inputs.made_of(store, settings, chosen)
         if store.manifest.last_build() == inputs_text and link.exists():
+            erasure.finish(store)
             return BuildSummary(link, False, _unpriced_call_count(settings))
         with store.manifest.run("build") as done:
             refs = warehouse.distinct_price_refs(store.paths("ledger"))
@@ -132,6 +134,7 @@ def build(settings: Settings, judge: Judge = lambda *_: []) -> BuildSummary:
             store.manifest.record_build(inputs_text, path.name)
             done(price_book_hash=prices.book_hash)
         store.remove_old()
+        erasure.finish(store)
     return BuildSummary(link, True, _unpriced_call_count(settings), prices.notes)
 
 

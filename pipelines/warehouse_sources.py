@@ -23,6 +23,7 @@ CONTENTS = {
     "other_line_count": pl.Int64,
     "blank_line_count": pl.Int64,
     "quarantined_line_count": pl.Int64,
+    "pruned_line_count": pl.Int64,  # call lines of which nothing is left in the ledger, because it was pruned
     "byte_count": pl.Int64,
     "first_seen_at": schemas.INSTANT,
     "last_taken_at": schemas.INSTANT,

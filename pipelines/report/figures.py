@@ -19,7 +19,8 @@ select
     sum(duplicate_count)::bigint as duplicate_count,
     sum(quarantined_count)::bigint as quarantined_count,
     sum(other_count)::bigint as other_count,
-    sum(blank_count)::bigint as blank_count
+    sum(blank_count)::bigint as blank_count,
+    sum(pruned_count)::bigint as pruned_count
 from files
 """
 QUARANTINE = "select reason, count(*) as line_count from quarantine group by reason order by line_count desc, reason"

@@ -23,7 +23,9 @@ def header(figures: dict[str, Any]) -> list[str]:
             ("quarantined_count", "quarantined"),
             ("other_count", "other"),
             ("blank_count", "blank"),
+            ("pruned_count", "pruned"),
         )
+        if name != "pruned_count" or lines[name]  # most data folders were never pruned
     )
     outcome_files = f" and {count(lines['outcome_file_count'])} of outcomes" if lines["outcome_file_count"] else ""
     told = [

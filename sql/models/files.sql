@@ -1,4 +1,4 @@
--- one row per log file (a content, whatever its name); its lines are kept, duplicate, quarantined, other and blank ones
+-- one row per log file (a content, whatever its name); its lines are kept, duplicate, quarantined, other, blank and pruned ones
 -- content_id | identity of the content
 -- path | where it was first read from
 -- kind | calls or outcomes
@@ -9,6 +9,7 @@
 -- quarantined_count | lines that could not become a call or an outcome, see quarantine
 -- other_count | lines that tell of neither
 -- blank_count | empty lines
+-- pruned_count | lines of which every call was pruned, and so is no longer in the ledger; of a file of outcomes, every outcome
 -- call_count | calls in the ledger (a line may tell of several); null: a file of outcomes
 -- outcome_count | outcomes that it tells, on lines of their own or of calls
 -- byte_count | bytes read
@@ -55,10 +56,11 @@ select
     shape,
     line_count,
     kept_line_count,
-    call_line_count - kept_line_count as duplicate_count,
+    call_line_count - kept_line_count - pruned_line_count as duplicate_count,
     quarantined_line_count as quarantined_count,
     other_line_count as other_count,
     blank_line_count as blank_count,
+    pruned_line_count as pruned_count,
     call_count,
     outcome_count,
     byte_count,

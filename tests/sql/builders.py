@@ -150,7 +150,7 @@ def content_row(content_id: int, kind: str, call_lines: int, quarantined: int) -
     row = dict.fromkeys(warehouse.CONTENTS)
     row |= {"content_id": content_id, "path": f"logs/{content_id}.jsonl", "kind": kind, "shape": "tokenspread"}
     row |= {"line_count": call_lines + quarantined, "call_line_count": call_lines, "other_line_count": 0}
-    return row | {"blank_line_count": 0, "quarantined_line_count": quarantined}
+    return row | {"blank_line_count": 0, "quarantined_line_count": quarantined, "pruned_line_count": 0}
 
 
 BUILDERS = {
@@ -185,7 +185,7 @@ def sources(given: dict) -> dict[str, pl.DataFrame]:
     frames["left_terms"] = pl.DataFrame(left, schema=scenario_schemas.LEFT_TERMS)
     frames["context_bounds"] = pl.DataFrame({"context_above": [0]}, schema=warehouse.TABLE_SOURCES["context_bounds"])
     if "contents" in given:
-        rows = [dict.fromkeys(warehouse.CONTENTS) | row for row in given["contents"]]
+        rows = [dict.fromkeys(warehouse.CONTENTS) | {"pruned_line_count": 0} | row for row in given["contents"]]
         frames["contents"] = pl.DataFrame(rows, schema=warehouse.CONTENTS, orient="row")
     else:
         frames["contents"] = contents_of(frames["ledger"], frames["quarantine"], frames["outcomes"])

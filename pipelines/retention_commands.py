@@ -1,0 +1,71 @@
+"""The door to what is not kept: `tokenspread prune` and `forget-user`. What is heavy is imported inside a command."""
+
+import sys
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from pipelines.options import Config, Data
+from pipelines.settings import Settings, UserError
+
+EXIT_STILL_THERE = 4
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(prune)
+    app.command()(forget_user)
+
+
+def prune(
+    keep_days: Annotated[
+        int | None, typer.Option(help="Keep today and as many UTC days before it.", show_default=False)
+    ] = None,
+    before: Annotated[str | None, typer.Option(help="Keep this UTC day and those after it.")] = None,
+    dry_run: DryRun = False, data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Remove the calls of old days; without an option, of those that retention in tokenspread.toml does not keep."""
+    from pipelines import retention
+    from pipelines.report import retained
+
+    settings = Settings.load(config, data=data)
+    horizon = _horizon(settings, keep_days, before)
+    retained.write_pruned(retention.prune(settings, horizon, dry_run), dry_run, sys.stdout)
+
+
+def forget_user(
+    user: Annotated[str, typer.Argument(help="The user, as the logs name them.")],
+    dry_run: DryRun = False, data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
+    """Take a person's name out of all that is kept; the calls and their cost stay."""
+    from pipelines import retention
+    from pipelines.report import retained
+
+    done = retention.forget_user(Settings.load(config, data=data), user, dry_run)
+    retained.write_forgotten(done, sys.stdout)
+    raise typer.Exit(EXIT_STILL_THERE if done.proof and done.proof.places else 0)
+
+
+def _horizon(settings: Settings, keep_days: int | None, before: str | None) -> date:
+    """The first day that is kept."""
+    from pipelines import night_rules
+
+    if keep_days is not None and before is not None:
+        raise UserError("--keep-days and --before: give one of them")
+    if before is not None:
+        return _day(before)
+    days = night_rules.rules(settings).keep_days if keep_days is None else keep_days
+    if days is None:
+        raise UserError("prune: how much to keep? Give --keep-days N or --before DATE, or set days in [retention]")
+    if not 1 <= days <= 100_000:
+        raise UserError(f"--keep-days {days}: give a whole number from 1 to 100000")
+    return datetime.now(UTC).date() - timedelta(days=days)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--before {text}: no date; write 2026-01-31") from None
