@@ -22,10 +22,17 @@ from pipelines.warehouse_models import (
     UNPUBLISHED,
     VIEWS,
 )
-from pipelines.warehouse_sources import FILE_SOURCES, TABLE_SOURCES, literal, literals
+from pipelines.warehouse_sources import FILE_SOURCES, PUBLISHED_DAYS, TABLE_SOURCES, literal, literals
+from transforms import schemas
 
 UNPRINTABLE = re.compile(r"\b(INTERVAL|UNION|BIGNUM|VARIANT|BIT|GEOMETRY)\b|TIME WITH TIME ZONE")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # names within a type
+# Of a table of the catalogue alone: the ledger's files, which may be gone since, are not read.
+DAYS_TOLD = f"""
+select try_cast(name as date) as day, {", ".join(name for name in PUBLISHED_DAYS if name != "day")}
+from unit_economics
+where dimension = 'day'
+"""
 
 
 def query(link: Path, sql: str) -> pl.DataFrame:
@@ -65,6 +72,19 @@ def connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def published_days(link: Path) -> pl.DataFrame:
+    """PUBLISHED_DAYS: what is published behind `link` says of each day; no rows where nothing is, or where another
+    version published it, whose figures cannot be asked for by these names."""
+    if not link.exists():
+        return schemas.empty(PUBLISHED_DAYS)
+    try:
+        with connect_sandboxed(link) as connection:
+            days = frame_of(connection, DAYS_TOLD)
+    except duckdb.Error:
+        return schemas.empty(PUBLISHED_DAYS)
+    return schemas.conform(days.cast(PUBLISHED_DAYS), PUBLISHED_DAYS)
 
 
 def open_room(connection: duckdb.DuckDBPyConnection, sources: dict[str, pl.DataFrame], again: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """What a build of the warehouse reads: the schema `source`, as DuckDB is told of it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import polars as pl
 from pipelines.log_files import as_glob
 from transforms import scenario_schemas, schemas
 
+USD = pl.Decimal(38, 12)
 Ask = Callable[[str], pl.DataFrame]
 # What a ref of the ledger is called where prices are asked for, by the user's aliases.
 PRICE_NAMES = schemas.PRICE_REFS | {"as_provider": pl.String, "as_model": pl.String}
@@ -39,6 +40,20 @@ RUNS = {
     "line_count": pl.Int64,
     "call_count": pl.Int64,
 }
+# What the catalogue published before says of its days; grain: day.
+PUBLISHED_DAYS = {
+    "day": pl.Date,  # null: calls without a day
+    "call_count": pl.Int64,
+    "input_tokens": pl.Int128,
+    "cache_read_tokens": pl.Int128,
+    "output_tokens": pl.Int128,
+    "cost_usd": USD,
+    "unpriced_call_count": pl.Int64,
+    "labelled_count": pl.Int64,
+    "success_count": pl.Int64,
+    "labelled_cost_usd": USD,
+    "cost_per_outcome_usd": USD,
+}
 CONTEXT_BOUNDS = {"context_above": pl.Int64}
 TABLE_SOURCES = {
     "contents": CONTENTS,
@@ -52,6 +67,7 @@ TABLE_SOURCES = {
     "contract_terms": schemas.CONTRACT_TERMS,
     "revenue": schemas.REVENUE,
     "runs": RUNS,
+    "published_days": PUBLISHED_DAYS,
     "settings": {"key": pl.String, "value": pl.String},
     "parquet_files": {"path": pl.String},
 }
@@ -75,6 +91,7 @@ SQL_TYPES = {
     pl.Boolean: "boolean",
     pl.Date: "date",
     schemas.INSTANT: "timestamp with time zone",
+    USD: "decimal(38, 12)",
 }
 
 
@@ -98,6 +115,8 @@ class Inputs:
     revenue: pl.DataFrame
     runs: pl.DataFrame
     settings: dict[str, str]
+    # of the catalogue that this one replaces; none where nothing was published
+    published_days: pl.DataFrame = field(default_factory=lambda: schemas.empty(PUBLISHED_DAYS))
 
     @property
     def files_by_source(self) -> dict[str, list[str]]:

@@ -29,6 +29,12 @@ create or replace macro divide_half_even(amount, divisor) as
         else 0::hugeint
     end;
 
+-- Median of a list of integers, the mean of the two in the middle rounded half-even; null: the list is empty.
+create or replace macro integer_median(amounts) as
+    divide_half_even(
+        list_sort(amounts)[(len(amounts) + 1) // 2]::hugeint + list_sort(amounts)[len(amounts) // 2 + 1]::hugeint, 2
+    );
+
 -- The least integer that is not below amount / divisor; null for a divisor of 0. Divisor >= 0. (`//` cuts towards zero.)
 create or replace macro divide_up(amount, divisor) as
     amount::hugeint // nullif(divisor::hugeint, 0)
@@ -286,6 +292,14 @@ create or replace macro time_cost_of(call, rates) as
 -- Second of the UTC week of an instant, from Monday 00:00 (1970 began on a Thursday); also right before 1970.
 create or replace macro utc_week_second(instant) as
     ((epoch_us(instant) // 1000000 + 259200) % 604800 + 604800) % 604800;
+
+-- The last of the log's days that is over. A log that ends at ten in the morning does not tell that day: as a whole it
+-- would be taken for a cheap one.
+create or replace macro last_day_over(first_day, final_day, last_called_at) as
+    case
+        when (epoch_us(last_called_at) // 3600000000) % 24 = 23 then final_day
+        else greatest(first_day, final_day - 1)
+    end;
 
 -- Whether two costs in USD are different: by more than a millionth of the larger and of a dollar; null: one is unknown.
 create or replace macro costs_differ(one_usd, other_usd) as

@@ -50,11 +50,7 @@ span as (
 present as (
     select
         *,
-        -- A log that ends at ten in the morning does not tell that day: as a whole it would be taken for a cheap one.
-        coalesce(as_of::date, case
-            when (epoch_us(last_called_at) // 3600000000) % 24 = 23 then final_day
-            else greatest(first_day, final_day - 1)
-        end) as known_to,
+        coalesce(as_of::date, last_day_over(first_day, final_day, last_called_at)) as known_to,
         date_trunc('month', known_to)::date as month_start,
         last_day(known_to) as month_end,
         (month_end - known_to)::integer as days_left,

@@ -96,6 +96,11 @@ def test_the_older_client_opens_it_also_during_a_build(data):
     some = "of_model := 'model-*', of_token_class := 'output'"
     answer = older_client(link, f"select change_usd from reprice(-30, {some})")
     assert sorted(answer) == ["-0.000090000000000000", "-0.000090000000000000", "NULL"]
+    assert older_client(link, "select cost_usd, usual_usd from spend_anomalies() where dimension = 'all'") == [
+        "0.000700000000,NULL"
+    ]
+    assert older_client(link, "select cost_usd from rolling_spend(30) where name = 'triage'") == ["0.000700000000"]
+    assert older_client(link, "select call_count, usual_call_count from thin_days()") == ["3,NULL"]
     for name in warehouse_models.PUBLISHED:
         assert len(older_client(link, f"select count(*) from {name}")) == 1
 

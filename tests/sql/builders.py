@@ -1,6 +1,7 @@
 """Rows with defaults, and a catalogue in memory made of them by the code that makes the real one."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from fractions import Fraction
 
 import duckdb
@@ -89,6 +90,15 @@ def run_row(number: int, **given) -> dict:
     return dict.fromkeys(warehouse.RUNS) | {"run_id": f"run-{number}", "kind": "ingest", "status": "ok"} | given
 
 
+def published_day(number: int, **given) -> dict:
+    """What was published before of 1 March: one call of ledger_row, at the prices of rate_card."""
+    row = dict.fromkeys(warehouse_sources.PUBLISHED_DAYS) | {"day": "2026-03-01", "call_count": 1}
+    row |= {"input_tokens": 100, "output_tokens": 10, "cost_usd": "0.0003", "unpriced_call_count": 0}
+    row |= {"labelled_count": 0, "success_count": 0} | given
+    money = {name: row[name] and Decimal(row[name]) for name in row if name.endswith("_usd")}
+    return row | money | {"day": day(row["day"])}
+
+
 def scenario_scope(number: int, **given) -> dict:
     """What the first scenario after actual does with the calls of openai's `model-a`: it leaves them as they are."""
     row = dict.fromkeys(scenario_schemas.SCENARIO_SCOPES) | {"provider": "openai", "model": "model-a"}
@@ -166,6 +176,7 @@ BUILDERS = {
     "book_rates": (book_rate, schemas.BOOK_RATES),
     "contract_terms": (contract_term, schemas.CONTRACT_TERMS),
     "runs": (run_row, warehouse.RUNS),
+    "published_days": (published_day, warehouse_sources.PUBLISHED_DAYS),
     "scenario_scopes": (scenario_scope, scenario_schemas.SCENARIO_SCOPES),
 }
 
