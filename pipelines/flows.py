@@ -1,158 +1,150 @@
-"""The stages as Prefect tasks, and the nightly flow on a schedule; the only module that imports Prefect.
+"""The nights as Prefect flows: `nightly` on a schedule, `backfill` of days, `reprice` under any scenarios.
 
-One command runs it all on one machine:
-
-    tokenspread serve --cron "15 2 * * *" --timezone Europe/Berlin --config tokenspread.toml
-
-It looks for a Prefect server where PREFECT_API_URL says. Where nothing says so, it takes 127.0.0.1:4200 (or the port in
-PREFECT_SERVER_API_PORT): a server that answers there is used as it is, else one is started as a child with its database
-in DATA/prefect and stopped again at the end. Then it registers the deployment `nightly/<data folder>` and carries out
-its runs until SIGTERM, which lets a run under way finish, or Ctrl-C, which ends it. Missed nights start at once.
-
-Prefect gives the schedule, the retries and the view in its UI. The lock, idempotence and atomic publication are the
+Prefect gives the schedule, the retries and a page to look at. The lock, idempotence and atomic publication are the
 ledger's, since they must hold for the command line too; a night that died is made good by the next one.
+
+What a flow hands to Prefect names features, models, counts and money: no user, no customer, no line of a log.
 """
 
-import asyncio
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import date
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
-
-# Prefect reads these when it is imported; what the user has set wins. Telemetry off needs both of the first two.
-for _name, _value in {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # An ephemeral server outlives a killed run.
-    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-    # The default, leases in the server's memory, lets a run cut off by a power failure hold its slot for ever.
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-}.items():
-    os.environ.setdefault(_name, _value)
+from typing import Any, Literal, TypeVar
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas import filters
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, State, StateType
-from prefect.runner import Runner
-from prefect.runtime import flow_run
-from prefect.schedules import Cron, Schedule
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_API_PORT, temporary_settings
-from prefect.states import Crashed
-from prefect.types.entrypoint import EntrypointType
+from prefect.client.schemas.objects import State
+from prefect.deployments import run_deployment
+from prefect.runtime import deployment, flow_run
+from prefect.states import Completed, Failed
 
-from pipelines import stages
-from pipelines.settings import LedgerBusy, Settings, StorageTrouble, UserError
+from pipelines import artifacts, nights, scenario_desk
+from pipelines.report import repriced, stage_log
+from pipelines.report.figures import repriced_figures
+from pipelines.report.text import counted
+from pipelines.settings import LedgerBusy, NotPublished, Settings, StorageTrouble, UserError
 
-SERVER_START_SECONDS = 120  # the first start migrates a new database; 20 s is usual on a busy machine
-SERVER_STOP_SECONDS = 15
+T = TypeVar("T")
+PASSING = (OSError, LedgerBusy, StorageTrouble)  # a file system or network in trouble, another run with the ledger
+TOLD = (UserError, NotPublished, OSError)  # errors whose text is ours, or the system's
+RETRY_DELAYS = [60, 300, 900]  # seconds
 
 
 def is_passing_trouble(_task: Any, _run: Any, state: State) -> bool:
-    """Whether trying again can help: a file system or network in trouble, or another run holding the ledger."""
+    """Whether trying again can help."""
     try:
         state.result()
-    except (OSError, LedgerBusy, StorageTrouble):
+    except PASSING:
         return True
     except Exception:
         return False
     return False
 
 
-PATIENTLY: dict[str, Any] = {
-    "retries": 3,
-    "retry_delay_seconds": [60, 300, 900],
-    "retry_condition_fn": is_passing_trouble,
-    "cache_policy": NO_CACHE,
-}
-
-
-@task(**PATIENTLY)
-def ingest(settings: Settings) -> Any:
-    return stages.ingest(settings)
-
-
-@task(**PATIENTLY)
-def build(settings: Settings) -> Any:
-    return stages.build(settings)
-
-
-def night() -> date:
-    """The day that the current run was scheduled for, in its schedule's time zone, however late it starts."""
-    timezone = flow_run.parameters.get("timezone") or "UTC"
-    return flow_run.scheduled_start_time.astimezone(ZoneInfo(timezone)).date()
-
-
 def night_name() -> str:
-    return f"nightly-{night():%Y-%m-%d}"
+    return f"nightly-{night_day(flow_run.parameters.get('day'))}"
+
+
+def night_day(day: date | str | None) -> date | str:
+    """The UTC day that was asked for, else what the schedule meant this run for, however late it starts."""
+    return day or nights.day_of(flow_run.scheduled_start_time)
 
 
 @flow(flow_run_name=night_name)
 def nightly(
-    config: str | None = None, data: str | None = None, logs: list[str] | None = None, timezone: str = "UTC"
-) -> None:
-    """Takes in whatever is new, then builds and publishes the warehouse. The settings file is read anew each night."""
-    settings = Settings.load(Path(config) if config else None, data=data, logs=tuple(logs or ()))
-    logger = get_run_logger()
-    taken = ingest(settings)
-    logger.info("%s: %d calls in %d new lines", night(), taken.call_count, taken.line_count)
-    built = build(settings)
-    logger.info("%s: %s %s", night(), built.catalogue, "is published" if built.is_new else "is unchanged")
+    config: str | None = None,
+    data: str | None = None,
+    logs: list[str] | None = None,
+    day: date | None = None,
+    accept: bool = False,
+) -> State:
+    """Takes in what is new, and publishes it if the gate lets it through, or anyway if `accept` is set.
 
-
-def serve(settings: Settings, cron: str, timezone: str, config: Path | None = None) -> None:
-    """Schedules `nightly` by `cron` in `timezone` and carries out its runs until told to stop.
-
-    `settings` names the data folder, and the logs where no `config` does. Raises UserError.
+    `day` is the UTC day that the night is for. The settings file is read anew each night.
     """
-    if not settings.logs and not settings.outcomes:
-        raise UserError("no logs to take in every night: set logs in [input] of tokenspread.toml")
-    schedule = _schedule(cron, timezone)
-    folder = settings.data.absolute()
-    parameters = {
-        "config": str(config.absolute()) if config else None,
-        "data": str(folder),
-        "logs": None if config else [str(Path(log).absolute()) for log in settings.logs],
-        "timezone": timezone,
-    }
-    home = folder / "prefect"
-    home.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
-    with temporary_settings({PREFECT_HOME: home}), prefect_server(home) as url:
-        name = deployment_name(folder)
-        runner = Runner(name=name, limit=1, pause_on_shutdown=False)  # paused, it would lose the nights it misses
-        runner.add_flow(
-            nightly,
-            name=name,
-            schedule=schedule,
-            parameters=parameters,
-            # One night at a time. A night that meets another waits for it: CANCEL_NEW would drop it, also when the
-            # other is only the remains of a power failure.
-            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
-            entrypoint_type=EntrypointType.MODULE_PATH,
+    return _ended(partial(_night, config, data, logs, night_day(day), accept))
+
+
+@flow
+def backfill(since: date, until: date, accept: bool = False) -> State:
+    """Asks for one run of the deployment `nightly/...` of the same name for each UTC day; waits for none of them."""
+    return _ended(partial(_backfill, since, until, accept))
+
+
+@flow
+def reprice(
+    scenarios: list[str],
+    by: Literal["feature", "model", "day"] = "feature",
+    config: str | None = None,
+    data: str | None = None,
+) -> State:
+    """Prices the published usage under scenarios such as "-30%" or "+50% provider=openai", as a table artifact.
+
+    Nothing is read again and nothing is published.
+    """
+    return _ended(partial(_reprice, scenarios, by, config, data))
+
+
+def _night(config: str | None, data: str | None, logs: list[str] | None, day: date, accept: bool) -> str:
+    settings = _settings(config, data, logs)
+    steps = Steps(key_of(settings))
+    night = nights.run(settings, day, accept, steps, steps.tell)
+    with artifacts.optional("what the night did"):
+        steps("show", partial(artifacts.of_night, settings, night, steps.key))
+    lines, calls = counted(night.line_count, "new line"), counted(night.call_count, "call")
+    return f"{night.catalogue.name} is {night.status}: {calls} in {lines}"
+
+
+def _backfill(since: date, until: date, accept: bool) -> str:
+    name = deployment.name
+    if not name:
+        raise UserError(
+            "backfill runs nights of its own deployment; start it with: prefect deployment run backfill/..."
         )
-        print(f"nightly/{name} is scheduled at {cron} {timezone}; Prefect shows it at {url}", flush=True)
-        asyncio.run(_carry_out(runner))
+    days = nights.days_between(since, until)
+    now = datetime.now(UTC)
+    for number, day in enumerate(days):
+        run_deployment(
+            f"nightly/{name}",
+            flow_run_name=f"nightly-{day}",
+            parameters={"day": day.isoformat(), "accept": accept},
+            scheduled_time=now + timedelta(milliseconds=number),  # the runner takes them in this order
+            idempotency_key=f"{flow_run.id}-{day}",  # a retry asks for none of them again
+            timeout=0,
+            as_subflow=False,
+        )
+    return f"{counted(len(days), 'night')} of nightly/{name} asked for"
 
 
-async def _carry_out(runner: Runner) -> None:
-    """Carries out runs until SIGTERM or Ctrl-C."""
-    work = asyncio.ensure_future(runner.start())
-    await asyncio.sleep(0)  # by now the runner has set its own handler, whose SystemExit any library can swallow
-    for stop in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(stop, work.cancel)
-    with suppress(asyncio.CancelledError):
-        await work
+def _reprice(scenarios: list[str], by: str, config: str | None, data: str | None) -> str:
+    settings = _settings(config, data, None)
+    chosen = scenario_desk.chosen(settings, scenarios, None)
+    with scenario_desk.asked(chosen, settings, *repriced.MODELS) as ask:
+        figures = repriced_figures(ask, by)
+    artifacts.scenario_table(figures, f"{key_of(settings)}-reprice")
+    return f"{counted(len(figures['rows']), by)} under {', '.join(scenario.name for scenario in chosen)}"
+
+
+def _settings(config: str | None, data: str | None, logs: list[str] | None) -> Settings:
+    return Settings.load(Path(config) if config else None, data=data, logs=tuple(logs or ()))
+
+
+def _ended(work: Callable[[], str]) -> State:
+    """Completed with what `work` tells, or Failed with the reason: a flow that raises would log it three times over."""
+    try:
+        return Completed(message=work())
+    except TOLD as error:
+        return Failed(message=str(error))
+    except Exception as error:
+        traceback.print_exception(error)  # to the process's own output: its text may cite a log
+        return Failed(message=f"{type(error).__name__}: the output of the process that ran this has the traceback")
+
+
+def key_of(settings: Settings) -> str:
+    return artifacts.key(deployment.name or deployment_name(settings.data.absolute()))
 
 
 def deployment_name(folder: Path) -> str:
@@ -160,89 +152,49 @@ def deployment_name(folder: Path) -> str:
     return "-".join(part for part in folder.parts if part != folder.anchor)
 
 
-def _schedule(cron: str, timezone: str) -> Schedule:
-    try:
-        ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):
-        raise UserError(f"--timezone {timezone}: not an IANA time zone; give one like Europe/Berlin or UTC") from None
-    try:
-        return Cron(cron, timezone=timezone)
-    except ValueError:
-        fix = 'give minute, hour, day, month and weekday, as in "15 2 * * *"'
-        raise UserError(f"--cron {cron!r}: not a cron expression; {fix}") from None
+class Unexpected(Exception):
+    """Stands in a task for an error whose text may cite a log."""
 
 
-@contextmanager
-def prefect_server(home: Path) -> Iterator[str]:
-    """Within it Prefect has a server that answers: the user's, one that is there already, or a child of our own.
+class Steps:
+    """Carries out the steps of a night as tasks: `ingest-1`, `ingest-2`, ...; and shows what they tell."""
 
-    Gives the address of its UI.
-    """
-    url = PREFECT_API_URL.value()
-    if url and not _answers(url):
-        raise UserError(
-            f"PREFECT_API_URL is {url} and no Prefect server answers there; "
-            "start it, or unset PREFECT_API_URL and one is started here"
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self._counts: Counter[str] = Counter()
+        self._progress: artifacts.Progress | None = None
+
+    def __call__(self, name: str, work: Callable[[], T]) -> T:
+        self._counts[name] += 1
+        errors: list[Exception] = []
+
+        def step() -> T:
+            try:
+                return work()
+            except TOLD:
+                raise
+            except Exception as error:
+                errors.append(error)
+                raise Unexpected(type(error).__name__) from None
+
+        carried_out = task(
+            step,
+            name=name,
+            task_run_name=f"{name}-{self._counts[name]}",
+            retries=len(RETRY_DELAYS),
+            retry_delay_seconds=RETRY_DELAYS,
+            retry_jitter_factor=0.3,
+            retry_condition_fn=is_passing_trouble,
+            cache_policy=NO_CACHE,
         )
-    url = url or f"http://127.0.0.1:{PREFECT_SERVER_API_PORT.value()}/api"
-    with temporary_settings({PREFECT_API_URL: url}):
-        if _answers(url):
-            yield url.removesuffix("/api")
-            return
-        server = _start_server(home)
         try:
-            _wait_for_server(server, url, home)
-            with get_client(sync_client=True) as client:
-                close_dead_runs(client)
-            yield url.removesuffix("/api")
-        finally:
-            _stop(server)
+            return carried_out()
+        except Unexpected:
+            raise errors[-1] from None
 
-
-def close_dead_runs(client: SyncPrefectClient) -> int:
-    """Ends the nights that a power failure left Running or Pending, which frees their slot; returns how many.
-
-    Only for a server that was just started: nobody else can be running anything on it.
-    """
-    unfinished = filters.FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
-    runs = client.read_flow_runs(
-        flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=[nightly.name])),
-        flow_run_filter=filters.FlowRunFilter(state=filters.FlowRunFilterState(type=unfinished)),
-    )
-    for run in runs:
-        client.set_flow_run_state(run.id, Crashed(message="The machine stopped during this run."), force=True)
-    return len(runs)
-
-
-def _answers(url: str) -> bool:
-    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
-        return client.api_healthcheck() is None
-
-
-def _start_server(home: Path) -> subprocess.Popen[bytes]:
-    os.environ["PREFECT_HOME"] = str(home)  # for the children: the server, and the processes of the runs
-    with (home / "server.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "prefect", "--no-prompt", "server", "start", "--host", "127.0.0.1"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: the run under way still needs its server
-        )
-
-
-def _wait_for_server(server: subprocess.Popen[bytes], url: str, home: Path) -> None:
-    deadline = time.monotonic() + SERVER_START_SECONDS
-    while not _answers(url):
-        if server.poll() is not None or time.monotonic() > deadline:
-            fix = "its last lines say why (a port that is taken: set PREFECT_SERVER_API_PORT)"
-            raise UserError(f"{home / 'server.log'}: the Prefect server did not start at {url}; {fix}")
-        time.sleep(0.5)
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(SERVER_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.kill()
+    def tell(self, stage: str, **figures: Any) -> None:
+        get_run_logger().info("%s", stage_log.line(stage, figures))
+        if stage == "discover":
+            self._progress = artifacts.Progress(self.key, figures["batches"])
+        if stage == "ingest" and self._progress:
+            self._progress.advance()

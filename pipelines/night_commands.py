@@ -2,7 +2,7 @@
 `status`. What is heavy is imported inside a command."""
 
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +51,7 @@ def backfill(
     from pipelines.report import stage_log
 
     settings, tell = _settings(config, data), stage_log.writer(sys.stderr, log_json)
-    for for_day in days_between(since, until):
+    for for_day in nights.days_between(_day("--since", since), _day("--until", until)):
         nights.run(settings, for_day, accept, tell=tell)
 
 
@@ -62,12 +62,12 @@ def serve(
 ) -> None:  # fmt: skip
     """Run nightly by a schedule, on a local Prefect server (needs the extra `schedule`, see README)."""
     try:
-        from pipelines import flows
+        from pipelines import scheduler
     except ModuleNotFoundError as error:
         raise UserError(
             f"serve needs {error.name}; install it with: pip install -c constraints.txt '.[schedule]'"
         ) from None
-    flows.serve(Settings.load(config, data=data), cron, timezone, config=config)
+    scheduler.serve(Settings.load(config, data=data), cron, timezone)
 
 
 def status(as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
@@ -76,13 +76,6 @@ def status(as_json: AsJson = False, data: Data = None, config: Config = None) ->
     from pipelines.report import status as report
 
     report.write(desk.look(Settings.load(config, data=data)), as_json, sys.stdout)
-
-
-def days_between(since: str, until: str) -> list[date]:
-    first, last = _day("--since", since), _day("--until", until)
-    if last < first:
-        raise UserError(f"--until {until} is before --since {since}; swap them")
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def _settings(config: Path | None, data: Path | None) -> Settings:

@@ -15,11 +15,12 @@ from pipelines.alert_desk import Alert
 from pipelines.night_rules import Rules
 from pipelines.pruning import Plan
 from pipelines.report import night as report
-from pipelines.settings import GateClosed, Settings
+from pipelines.settings import GateClosed, Settings, UserError
 from pipelines.summaries import BuildSummary, Discovery, IngestSummary, Night
 
 T = TypeVar("T")
 RESTATED = "from restatements order by day nulls last"
+MOST_TOLD = 40  # lines of the log; the report and the table have all
 TOLD_OF_RESTATED = (
     "day", "change", "call_count_before", "call_count", "cost_before_usd", "cost_usd", "success_count_before",
     "success_count",
@@ -42,6 +43,13 @@ Tell = Callable[..., None]  # a stage by its name, and its figures
 def day_of(scheduled: datetime) -> date:
     """The last UTC day that was over at that time: what a night of that schedule is for."""
     return scheduled.astimezone(UTC).date() - timedelta(days=1)
+
+
+def days_between(since: date, until: date) -> list[date]:
+    """Both included. Raises UserError."""
+    if until < since:
+        raise UserError(f"until {until} is before since {since}; swap them")
+    return [since + timedelta(days=number) for number in range((until - since).days + 1)]
 
 
 def run(
@@ -96,8 +104,10 @@ def _carried_out(
     catalogue = built.catalogue.resolve()
     # also those of a night that died before it could tell of them
     restated = stages.query(settings, RESTATED).rows(named=True) if catalogue.name != last_catalogue else []
-    for some in restated:
+    for some in restated[:MOST_TOLD]:
         tell("restated", **{name: some[name] for name in TOLD_OF_RESTATED})
+    if len(restated) > MOST_TOLD:
+        tell("restated", more_days=len(restated) - MOST_TOLD)
     alerts = _alert(settings, rules, alert_desk.of_night(settings, rules, day), alert_desk.KINDS, step, tell)
     night = Night(
         day=day,

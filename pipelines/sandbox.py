@@ -74,13 +74,13 @@ def connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def published_days(link: Path) -> pl.DataFrame:
-    """PUBLISHED_DAYS: what is published behind `link` says of each day; no rows where nothing is, or where another
-    version published it, whose figures cannot be asked for by these names."""
-    if not link.exists():
+def published_days(catalogue: Path | None) -> pl.DataFrame:
+    """PUBLISHED_DAYS: what a catalogue says of each day; no rows where there is none, or where another version
+    published it, whose figures cannot be asked for by these names."""
+    if catalogue is None:
         return schemas.empty(PUBLISHED_DAYS)
     try:
-        with connect_sandboxed(link) as connection:
+        with connect_sandboxed(catalogue) as connection:
             days = frame_of(connection, DAYS_TOLD)
     except duckdb.Error:
         return schemas.empty(PUBLISHED_DAYS)

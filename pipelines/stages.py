@@ -165,7 +165,7 @@ def _warehouse_inputs(
         revenue=build_inputs.kept_input(store, "revenue", revenue_file.read_revenue_file, schemas.REVENUE),
         runs=store.manifest.frame("run", warehouse.RUNS),
         settings={name: value for name, value in told.items() if value},
-        published_days=sandbox.published_days(store.data / "warehouse.duckdb"),
+        published_days=sandbox.published_days(store.last_catalogue()),
     )
 
 

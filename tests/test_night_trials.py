@@ -160,5 +160,5 @@ def test_after_kill_9_the_next_night_completes_by_itself(tmp_path: Path, served:
         took = wait_for_a_night(served, time.time())
         states = {run["state_type"] for run in served.runs("RUNNING", "PENDING", "CRASHED", "CANCELLED", "FAILED")}
         assert published_figures(tmp_path / "data") == batch_figures(shop, tmp_path / f"batch-{trial}")
-        print(f"trial {trial + 1}: killed {what} {into_the_minute:.1f} s into the minute; a night completed after "
-              f"{took:.0f} s, {len(shop.all_calls)} calls, figures equal; other states {sorted(states)}", flush=True)  # fmt: skip
+        told = f"killed {what} {into_the_minute:.1f} s into the minute; a night completed after {took:.0f} s"
+        print(f"trial {trial + 1}: {told}, {len(shop.all_calls)} calls, figures equal; {sorted(states)}", flush=True)

@@ -1,7 +1,7 @@
--- one row per log: how many calls its last day (or the day as_of) has, and how many its weekday usually has; none where the log does not span the day
+-- one row per log: how many calls its last day (or the day as_of) has, and how many its weekday usually has; none where the day is before the log
 -- thin_days(as_of := null)
 -- day | as given; else the last day of the log that is over: its calls go on until 23:00 UTC or later, else the day before
--- call_count | calls of the day; a day of the span without any has 0
+-- call_count | calls of the day; 0 also after the log's last day
 -- usual_call_count | median of the calls of the same weekday in the 8 weeks before, as far as the log spans them; null: it spans none
 -- call_share | call_count over usual_call_count; null: that is 0, or not known
 -- weekday_count | how many of these weekdays the log spans, 0 to 8
@@ -16,9 +16,10 @@ with span as (
 asked as (
     select
         first_day,
+        final_day,
         coalesce(as_of::date, last_day_over(first_day, final_day, last_called_at)) as known_to,
     from span
-    where known_to between first_day and final_day
+    where known_to >= first_day
 ),
 
 weekdays as (
@@ -27,7 +28,8 @@ weekdays as (
         weeks.range > 0 as is_before,
     from asked
     cross join range(9) as weeks
-    where known_to - 7 * weeks.range::integer >= first_day
+    where (weeks.range = 0 and known_to >= first_day)
+        or known_to - 7 * weeks.range::integer between first_day and final_day
 ),
 
 counts as (
