@@ -23,11 +23,11 @@ from prefect.artifacts import (
 )
 
 from pipelines import stages
-from pipelines.nights import Night
 from pipelines.report.figures import LINES, Query, repriced_figures
 from pipelines.report.terminal import at_most, cost
 from pipelines.report.text import UNKNOWN, count, counted, harmless, money
 from pipelines.settings import Settings
+from pipelines.summaries import Night
 
 CHART_DAYS = 60
 MOST_MODELS = 9  # more colours nobody tells apart

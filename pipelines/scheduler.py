@@ -10,51 +10,32 @@ Ctrl-C, which ends it. Missed nights start at once.
 """
 
 import asyncio
-import os
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-# Prefect reads these when it is imported; what the user has set wins. Telemetry off needs the first three: the new page
-# asks another host for its analytics, whatever the second says.
-for _name, _value in {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_V2_ENABLED": "false",
-    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-    # An ephemeral server outlives a killed run.
-    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-    # The default, leases in the server's memory, lets a run cut off by a power failure hold its slot for ever.
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-}.items():
-    os.environ.setdefault(_name, _value)
+# first: it sets Prefect's environment
+from pipelines.own_server import OwnServer, prefect_server
 
+# isort: split
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas import filters
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.runner import Runner
 from prefect.schedules import Cron, Schedule
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_API_PORT, temporary_settings
-from prefect.states import Crashed
+from prefect.settings import PREFECT_HOME, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from pipelines import flows
 from pipelines.settings import Settings, UserError
 
-SERVER_START_SECONDS = 120  # the first start migrates a new database; 20 s is usual on a busy machine
-SERVER_STOP_SECONDS = 15
+LOOK_SECONDS = 1  # at a server of our own, whether it still runs
 TAG = "tokenspread"  # of every run of ours, so that what watches over them leaves a server's other runs alone
 ENDED = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut", "Cancelling")
 WAITING = ("AwaitingRetry", "Paused", "Suspended", "AwaitingConcurrencySlot", "Scheduled", "Late")
@@ -71,12 +52,12 @@ def serve(settings: Settings, cron: str, timezone: str) -> None:
     home = settings.data.absolute() / "prefect"
     home.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
-    with temporary_settings({PREFECT_HOME: home}), prefect_server(home) as url:
+    with temporary_settings({PREFECT_HOME: home}), prefect_server(home) as (url, server):
         with get_client(sync_client=True) as client:
             watch_over_runs(client)
         runner = _runner(settings, schedule)
         print(f"nightly/{runner.name} is scheduled at {cron} {timezone}; Prefect shows it at {url}", flush=True)
-        asyncio.run(_carry_out(runner))
+        asyncio.run(_carry_out(runner, server))
 
 
 def _runner(settings: Settings, schedule: Schedule) -> Runner:
@@ -101,14 +82,26 @@ def _runner(settings: Settings, schedule: Schedule) -> Runner:
     return runner
 
 
-async def _carry_out(runner: Runner) -> None:
+async def _carry_out(runner: Runner, server: OwnServer | None) -> None:
     """Carries out runs until SIGTERM or Ctrl-C."""
     work = asyncio.ensure_future(runner.start())
     await asyncio.sleep(0)  # by now the runner has set its own handler, whose SystemExit any library can swallow
     for stop in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stop, work.cancel)
+    keeping = asyncio.ensure_future(_keep(server)) if server else None
     with suppress(asyncio.CancelledError):
         await work
+    if keeping:
+        keeping.cancel()
+
+
+async def _keep(server: OwnServer) -> None:
+    """Starts the server again whenever it ended: the runner waits for it, and so does a night that goes on."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if server.has_ended():
+            print("the Prefect server has ended; it is started again", flush=True)
+            server.start()
 
 
 def _schedule(cron: str, timezone: str) -> Schedule:
@@ -169,80 +162,3 @@ def watch_over_runs(client: SyncPrefectClient) -> None:
     for automation in automations():
         if not client.read_automations_by_name(automation.name):
             client.create_automation(automation)
-
-
-@contextmanager
-def prefect_server(home: Path) -> Iterator[str]:
-    """Within it Prefect has a server that answers: the user's, one that is there already, or a child of our own.
-
-    Gives the address of its UI.
-    """
-    url = PREFECT_API_URL.value()
-    if url and not _answers(url):
-        raise UserError(
-            f"PREFECT_API_URL is {url} and no Prefect server answers there; "
-            "start it, or unset PREFECT_API_URL and one is started here"
-        )
-    url = url or f"http://127.0.0.1:{PREFECT_SERVER_API_PORT.value()}/api"
-    with temporary_settings({PREFECT_API_URL: url}):
-        if _answers(url):
-            yield url.removesuffix("/api")
-            return
-        server = _start_server(home)
-        try:
-            _wait_for_server(server, url, home)
-            with get_client(sync_client=True) as client:
-                close_dead_runs(client)
-            yield url.removesuffix("/api")
-        finally:
-            _stop(server)
-
-
-def close_dead_runs(client: SyncPrefectClient) -> int:
-    """Ends the runs that a power failure left Running or Pending, which frees their slot; returns how many.
-
-    Only for a server that was just started: nobody else can be running anything on it.
-    """
-    unfinished = filters.FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
-    names = [flow.name for flow in (flows.nightly, flows.backfill, flows.reprice)]
-    runs = client.read_flow_runs(
-        flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=names)),
-        flow_run_filter=filters.FlowRunFilter(state=filters.FlowRunFilterState(type=unfinished)),
-    )
-    for run in runs:
-        client.set_flow_run_state(run.id, Crashed(message="The machine stopped during this run."), force=True)
-    return len(runs)
-
-
-def _answers(url: str) -> bool:
-    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
-        return client.api_healthcheck() is None
-
-
-def _start_server(home: Path) -> subprocess.Popen[bytes]:
-    os.environ["PREFECT_HOME"] = str(home)  # for the children: the server, and the processes of the runs
-    with (home / "server.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "prefect", "--no-prompt", "server", "start", "--host", "127.0.0.1"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for us: the run under way still needs its server
-        )
-
-
-def _wait_for_server(server: subprocess.Popen[bytes], url: str, home: Path) -> None:
-    deadline = time.monotonic() + SERVER_START_SECONDS
-    while not _answers(url):
-        if server.poll() is not None or time.monotonic() > deadline:
-            fix = "its last lines say why (a port that is taken: set PREFECT_SERVER_API_PORT)"
-            raise UserError(f"{home / 'server.log'}: the Prefect server did not start at {url}; {fix}")
-        time.sleep(0.5)
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(SERVER_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.kill()

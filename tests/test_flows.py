@@ -102,8 +102,8 @@ def test_each_batch_is_a_task_and_the_progress_tells_of_them(config: Path, monke
 
     (config.parent / "more.jsonl").write_text("".join(map(call, range(3, 6))), encoding="utf-8")
     monkeypatch.setattr(batches, "MOST_FILES", 1)
-    told = told_to_prefect(carried_out(flows.nightly, config), 6)
-    assert told["tasks"] == ["alert-1", "build-1", "discover-1", "ingest-1", "ingest-2", "show-1"]
+    told = told_to_prefect(carried_out(flows.nightly, config), 7)
+    assert told["tasks"] == ["alert-1", "build-1", "discover-1", "ingest-1", "ingest-2", "report-1", "show-1"]
     assert shown(told, "progress") == 100
     assert published(config) == (6, 6000)
 

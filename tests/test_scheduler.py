@@ -257,17 +257,17 @@ def test_runs_that_died_with_the_machine_are_closed() -> None:
     from prefect.client.orchestration import get_client
     from prefect.states import Completed, Pending, Running
 
-    from pipelines import flows, scheduler
+    from pipelines import flows, own_server
 
     with get_client(sync_client=True) as client:
         died = client.create_flow_run(flows.nightly, state=Running())
         waiting = client.create_flow_run(flows.backfill, parameters={}, state=Pending())
         done = client.create_flow_run(flows.nightly, state=Completed())
-        assert scheduler.close_dead_runs(client) == 2
+        assert own_server.close_dead_runs(client) == 2
         assert client.read_flow_run(died.id).state.is_crashed()
         assert client.read_flow_run(waiting.id).state.is_crashed()
         assert client.read_flow_run(done.id).state.is_completed()
-        assert scheduler.close_dead_runs(client) == 0
+        assert own_server.close_dead_runs(client) == 0
 
 
 @pytest.mark.crash

@@ -98,7 +98,7 @@ def test_a_transform_imports_only_values(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_settings_reads_the_environment(path: Path) -> None:
-    """`scheduler` alone may set defaults, which Prefect reads while it is imported."""
+    """`own_server` alone may set defaults, which Prefect reads while it is imported."""
     if path.name == "settings.py":
         return
     tree = tree_of(path)
@@ -107,7 +107,7 @@ def test_only_settings_reads_the_environment(path: Path) -> None:
         for node in ast.walk(tree)
         if (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store))
         or (isinstance(node, ast.Attribute) and node.attr == "setdefault")
-        if path.name == "scheduler.py"
+        if path.name == "own_server.py"
     }
     reads = [
         f"line {node.lineno}"
@@ -125,7 +125,7 @@ def test_only_settings_reads_the_environment(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_schedulers_modules_import_prefect(path: Path) -> None:
     tops = {name.split(".")[0] for name in imported(path)}
-    assert path.name in ("artifacts.py", "flows.py", "scheduler.py") or "prefect" not in tops
+    assert path.name in ("artifacts.py", "flows.py", "own_server.py", "scheduler.py") or "prefect" not in tops
 
 
 def in_a_bare_process(tmp_path: Path, code: str) -> str:
