@@ -32,7 +32,7 @@ create table night (
     was_accepted integer);
 create table alert (
     alert_id integer primary key, key text, kind text, day text, dimension text, name text, text text, impact_usd text,
-    first_at text, last_at text, ended_at text, sent_at text);
+    first_at text, last_at text, ended_at text, due_at text, sent_to text, sent_at text);
 create table erasure (erasure_id integer primary key, kind text, version integer, at text, done_at text);
 """
 FROM_3 = f"alter table content add column pruned_line_count integer not null default 0;{NIGHTS}"

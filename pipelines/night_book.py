@@ -42,7 +42,7 @@ def recorded(data: Path, day: date, wait_seconds: float) -> Iterator[Row]:
             yield row
         except BaseException as error:
             status = "stopped" if isinstance(error, GateClosed) else "failed"
-            _end(data, night_id, wait_seconds, row.figures | {"status": status, "reason": _reason(error)})
+            _end(data, night_id, wait_seconds, row.figures | {"status": status, "reason": reason(error)})
             raise
         _end(data, night_id, wait_seconds, row.figures)
 
@@ -54,6 +54,6 @@ def _end(data: Path, night_id: int | None, wait_seconds: float, figures: dict[st
         connection.execute(f"update night set {sets} where night_id = ?", (*values.values(), night_id))
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """What our own errors say; of others only the kind, since they may cite what a log holds."""
     return str(error) if isinstance(error, UserError | NotPublished) else type(error).__name__

@@ -10,13 +10,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from pipelines import alert_desk, dated, gate, night_book, night_rules, retention, stages
-from pipelines.alert_desk import Alert
+from pipelines import alert_desk, alert_rules, dated, gate, night_book, night_rules, retention, stages
 from pipelines.night_rules import Rules
 from pipelines.pruning import Plan
 from pipelines.report import night as report
 from pipelines.settings import GateClosed, Settings, UserError
-from pipelines.summaries import BuildSummary, Discovery, IngestSummary, Night
+from pipelines.summaries import Alert, BuildSummary, Discovery, IngestSummary, Night
 
 T = TypeVar("T")
 RESTATED = "from restatements order by day nulls last"
@@ -108,7 +107,7 @@ def _carried_out(
         tell("restated", **{name: some[name] for name in TOLD_OF_RESTATED})
     if len(restated) > MOST_TOLD:
         tell("restated", more_days=len(restated) - MOST_TOLD)
-    alerts = _alert(settings, rules, alert_desk.of_night(settings, rules, day), alert_desk.KINDS, step, tell)
+    alerts = _alert(settings, rules, *alert_desk.of_night(settings, rules, day), step, tell)
     night = Night(
         day=day,
         status="published" if built.is_new else "unchanged",
@@ -174,10 +173,15 @@ def _of_build(built: BuildSummary) -> dict[str, Any]:
 
 
 def _tell_of_failure(settings: Settings, rules: Rules, day: date, error: Exception, step: Step, tell: Tell) -> None:
+    alerts, judged = [alert_rules.of_failure(night_book.reason(error), day)], ("failure",)
     if isinstance(error, GateClosed):
         for reason in error.reasons:
             tell("gate", stopped=reason)
-        _alert(settings, rules, alert_desk.of_gate(error.reasons, day), ("gate",), step, tell)
+        alerts, judged = alert_rules.of_gate(error.reasons, day), ("gate", "failure")
+    try:
+        _alert(settings, rules, alerts, judged, step, tell)
+    except UserError as trouble:  # often what the night failed of, which is to be told
+        tell("alert", trouble=trouble)
 
 
 def _alert(settings: Settings, rules: Rules, alerts: list[Alert], judged: Any, step: Step, tell: Tell) -> list[Alert]:

@@ -1,4 +1,7 @@
-"""The Prefect server of `tokenspread serve`, the user's or a child of our own, and the environment that Prefect reads."""
+"""The Prefect server of `tokenspread serve`: the user's, or a child of our own.
+
+Imported first of what imports Prefect: it sets what Prefect reads of the environment.
+"""
 
 import os
 import subprocess

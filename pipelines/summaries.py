@@ -45,15 +45,15 @@ class BuildSummary:
 
 @dataclass(frozen=True)
 class Alert:
-    """A condition that holds; `key` is the same for as long as it does."""
+    """A condition that holds, or an event; `key` is the same for as long as it does."""
 
-    key: str
+    key: str  # a JSON list: the kind, and what tells it from others of its kind
     kind: str  # gate, failure, spend, margin, model_swap, anomaly
-    day: date
+    day: date  # of the night that judged it
     text: str  # one line
     dimension: str | None = None
     name: str | None = None
-    impact_usd: Decimal | None = None
+    impact_usd: Decimal | None = None  # of what, the functions of alert_rules say
 
 
 @dataclass(frozen=True)
