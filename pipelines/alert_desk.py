@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 
-from pipelines import alert_book, alert_delivery, alert_rules, ledger, questions
+from pipelines import alert_book, alert_delivery, alert_rules, gate, ledger, questions
 from pipelines.alert_rules import EVENTS
 from pipelines.night_rules import Rules, SpendLimit
 from pipelines.settings import Settings
@@ -20,23 +20,28 @@ class Told:
 
 
 def of_night(settings: Settings, rules: Rules, day: date) -> tuple[list[Alert], tuple[str, ...]]:
-    """What the published warehouse says of `day`: spend, margin, model_swap and anomaly; and the kinds that are judged
-    by it, gate and failure among them, since it was published.
+    """What the published warehouse says of `day`: spend, thin_day, margin, model_swap and anomaly; and the kinds that
+    are judged by it, gate and failure among them, since it was published.
 
-    Spend is not judged where the log does not span the day, nor for a day before one that was judged already: that
-    would end, or open again, what holds now. Margins are of the whole log, whatever the day.
+    Spend is not judged where the log does not span the day, nor is it, or a thin day, for a day before one that was
+    judged already: that would end, or open again, what holds now. Margins are of the whole log, whatever the day.
     """
-    ask = partial(questions.answer, settings.data / "warehouse.duckdb")
+    link = settings.data / "warehouse.duckdb"
+    ask = partial(questions.answer, link)
     span = ask("days").row(0, named=True)
     is_told = span["first_day"] is not None and span["first_day"] <= day <= span["last_day"]
     with ledger.opened(settings.data, rules.wait_seconds) as store:
         latest = alert_book.latest_day(store.manifest)
     judged = ("gate", "failure", "margin", *EVENTS)
     alerts = []
-    if is_told and (latest is None or day >= latest):
+    is_latest = latest is None or day >= latest
+    if is_told and is_latest:
         judged = ("spend", *judged)
         for limit in rules.alerts.spend:
             alerts += _of_spend(ask, limit, day)
+    if is_latest:  # also where the log ends before it: nothing came, so no gate was there to stop it
+        judged = ("thin_day", *judged)
+        alerts += alert_rules.of_thin_day(gate.thin(rules.gate.least_calls_share, day, link), day)
     alerts += _of_margins(ask, settings, rules.alerts.margin_scenario, day)
     if rules.alerts.has_model_swaps:
         alerts += alert_rules.of_model_swaps(ask("alert_swaps", day=day).rows(named=True), day)

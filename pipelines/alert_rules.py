@@ -8,15 +8,16 @@ import json
 import re
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
+from pathlib import Path
 from typing import Any
 
 from pipelines.night_rules import SpendLimit
 from pipelines.report.text import counted, harmless, money, share
 from pipelines.summaries import Alert
 
-KINDS = ("gate", "failure", "spend", "margin", "model_swap", "anomaly")
+KINDS = ("gate", "failure", "unreadable", "thin_day", "spend", "margin", "model_swap", "anomaly")
 EVENTS = ("model_swap", "anomaly")  # these happen once; the others hold until they do not
-MOST_ANOMALIES = 20  # of one night
+MOST_ANOMALIES = MOST_FILES = 20  # of one night
 MOST_LETTERS = {"name": 100, "reason": 1000}
 MARKS = re.compile(r"[<>]|(?<!\w)@")  # a chat calls people by these
 
@@ -112,6 +113,21 @@ def of_gate(reasons: list[str], day: date) -> list[Alert]:
 
 def of_failure(reason: str, day: date) -> Alert:
     return Alert(_key("failure"), "failure", day, f"the night of {day} failed: {_shown(reason, 'reason')}")
+
+
+def of_thin_day(reasons: list[str], day: date) -> list[Alert]:
+    return [Alert(_key("thin_day"), "thin_day", day, _shown(reason, "reason")) for reason in reasons]
+
+
+def of_unreadable(files: list[tuple[Path, str]], day: date) -> list[Alert]:
+    """One for each file; of very many, the last one says how many more."""
+    alerts = []
+    for number, (path, why) in enumerate(files[:MOST_FILES], 1):
+        text = f"{_shown(str(path), 'reason')} could not be read: {why}"
+        if number == MOST_FILES and (more := len(files) - number):
+            text += f"; and {more:,} more"
+        alerts.append(Alert(_key("unreadable", str(path)), "unreadable", day, text))
+    return alerts
 
 
 def _key(*words: Any) -> str:

@@ -37,11 +37,12 @@ def _reasons(limits: Gate, day: date, candidate: Path, published: Path | None) -
         for name, count, whole, of, most in shares
         if whole > 0 and count > most * whole
     ]
-    return reasons + _thin(limits.least_calls_share, day, candidate)
+    return reasons + thin(limits.least_calls_share, day, candidate)
 
 
-def _thin(least: Decimal, day: date, candidate: Path) -> list[str]:
-    told = questions.answer(candidate, "thin_day", day=day).rows(named=True)
+def thin(least: Decimal, day: date, catalogue: Path) -> list[str]:
+    """Whether a catalogue has far fewer calls of the day than its weekday usually has: the reason, or none."""
+    told = questions.answer(catalogue, "thin_day", day=day).rows(named=True)
     if not told or told[0]["weekday_count"] < LEAST_WEEKDAYS:
         return []
     count, usual = told[0]["call_count"], told[0]["usual_call_count"]

@@ -4,10 +4,11 @@ Each step is safe to repeat: a night that died is made good by the next one, and
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipelines import alert_desk, alert_rules, dated, gate, night_book, night_rules, retention, stages
@@ -51,6 +52,23 @@ def days_between(since: date, until: date) -> list[date]:
     return [since + timedelta(days=number) for number in range((until - since).days + 1)]
 
 
+@dataclass(frozen=True)
+class Course:
+    """What every part of a night needs."""
+
+    settings: Settings
+    rules: Rules
+    day: date
+    step: Step
+    tell: Tell
+
+    def timed(self, name: str, work: Callable[[], T], figures: Callable[[T], dict[str, Any]]) -> T:
+        started = time.monotonic()
+        done = self.step(name, work)
+        self.tell(name, **figures(done), seconds=round(time.monotonic() - started, 2))
+        return done
+
+
 def run(
     settings: Settings, day: date, accept: bool = False, step: Step = directly, tell: Tell = lambda *_, **__: None
 ) -> Night:
@@ -59,12 +77,12 @@ def run(
     Raises UserError, LedgerBusy, NotPublished (the reason is in the manifest, and told as an alert).
     """
     rules = night_rules.rules(settings)
-    settings = _of_the_night(settings, rules, day, tell)
+    course = Course(_of_the_night(settings, rules, day, tell), rules, day, step, tell)
     with night_book.recorded(settings.data, day, rules.wait_seconds) as row:
         try:
-            night = _carried_out(settings, rules, day, accept, row.last_catalogue, step, tell)
+            night = _carried_out(course, accept, row.last_catalogue)
         except Exception as error:
-            _tell_of_failure(settings, rules, day, error, step, tell)
+            _tell_of_failure(course, error)
             raise
         row.note(
             status=night.status,
@@ -87,51 +105,73 @@ def _of_the_night(settings: Settings, rules: Rules, day: date, tell: Tell) -> Se
     return replace(settings, logs=tuple(logs), wait_seconds=rules.wait_seconds)
 
 
-def _carried_out(
-    settings: Settings, rules: Rules, day: date, accept: bool, last_catalogue: str | None, step: Step, tell: Tell
-) -> Night:
-    found = _timed(tell, "discover", step, partial(stages.discover, settings, rules.batch_bytes), _of_discovery)
+def _carried_out(course: Course, accept: bool, last_catalogue: str | None) -> Night:
+    settings, rules = course.settings, course.rules
+    found = course.timed("discover", partial(stages.discover, settings, rules.batch_bytes), _of_discovery)
     taken = [
-        _timed(tell, "ingest", step, partial(stages.ingest, settings, batch=batch), _of_ingest)
-        for batch in found.batches
+        course.timed("ingest", partial(stages.ingest, settings, batch=batch), _of_ingest) for batch in found.batches
     ]
     if rules.keep_days:  # the build that follows removes what still holds what is pruned
-        before = day + timedelta(days=1 - rules.keep_days)
-        _timed(tell, "prune", step, partial(retention.prune_ledger, settings, before), _of_prune)
-    judge = (lambda *_: []) if accept else gate.judge(rules.gate, day)
-    built = _timed(tell, "build", step, partial(stages.build, settings, judge), _of_build)
-    catalogue = built.catalogue.resolve()
-    # also those of a night that died before it could tell of them
-    restated = stages.query(settings, RESTATED).rows(named=True) if catalogue.name != last_catalogue else []
-    for some in restated[:MOST_TOLD]:
-        tell("restated", **{name: some[name] for name in TOLD_OF_RESTATED})
-    if len(restated) > MOST_TOLD:
-        tell("restated", more_days=len(restated) - MOST_TOLD)
-    alerts = _alert(settings, rules, *alert_desk.of_night(settings, rules, day), step, tell)
+        before = course.day + timedelta(days=1 - rules.keep_days)
+        course.timed("prune", partial(retention.prune_ledger, settings, before), _of_prune)
+    judge = (lambda *_: []) if accept else gate.judge(rules.gate, course.day)
+    built = course.timed("build", partial(stages.build, settings, judge), _of_build)
+    unreadable = found.unreadable + [trouble for some in taken for trouble in some.report.unreadable]
     night = Night(
-        day=day,
+        day=course.day,
         status="published" if built.is_new else "unchanged",
         file_count=found.file_count,
         line_count=sum(some.line_count for some in taken),
         call_count=sum(some.call_count for some in taken),
         quarantined_count=sum(some.quarantined_count for some in taken),
         unpriced_call_count=built.unpriced_call_count,
-        catalogue=catalogue,
-        restated=restated,
-        alerts=alerts,
-        unreadable=found.unreadable + [trouble for some in taken for trouble in some.report.unreadable],
+        catalogue=built.catalogue.resolve(),
+        restated=_restated(course, built.catalogue.resolve().name, last_catalogue),
+        alerts=_alerts(course, unreadable),
+        unreadable=unreadable,
         notes=built.notes,
     )
-    path = step("report", partial(report.write, night, settings.data, partial(stages.query, settings)))
-    tell("report", path=path)
+    path = course.step("report", partial(report.write, night, settings.data, partial(stages.query, settings)))
+    course.tell("report", path=path)
     return night
 
 
-def _timed(tell: Tell, name: str, step: Step, work: Callable[[], T], figures: Callable[[T], dict[str, Any]]) -> T:
-    started = time.monotonic()
-    done = step(name, work)
-    tell(name, **figures(done), seconds=round(time.monotonic() - started, 2))
-    return done
+def _restated(course: Course, catalogue: str, last_catalogue: str | None) -> list[dict[str, Any]]:
+    """What a publication restates that no night told of: also that of a night that died before it could."""
+    if catalogue == last_catalogue:
+        return []
+    rows = stages.query(course.settings, RESTATED).rows(named=True)
+    for row in rows[:MOST_TOLD]:
+        course.tell("restated", **{name: row[name] for name in TOLD_OF_RESTATED})
+    if len(rows) > MOST_TOLD:
+        course.tell("restated", more_days=len(rows) - MOST_TOLD)
+    return rows
+
+
+def _alerts(course: Course, unreadable: list[tuple[Path, str]]) -> list[Alert]:
+    """Those that are new."""
+    for path, why in unreadable:
+        course.tell("unreadable", path=path, why=why)
+    alerts, judged = alert_desk.of_night(course.settings, course.rules, course.day)
+    return _alert(course, alerts + alert_rules.of_unreadable(unreadable, course.day), (*judged, "unreadable"))
+
+
+def _tell_of_failure(course: Course, error: Exception) -> None:
+    alerts, judged = [alert_rules.of_failure(night_book.reason(error), course.day)], ("failure",)
+    if isinstance(error, GateClosed):
+        for reason in error.reasons:
+            course.tell("gate", stopped=reason)
+        alerts, judged = alert_rules.of_gate(error.reasons, course.day), ("gate", "failure")
+    try:
+        _alert(course, alerts, judged)
+    except UserError as trouble:  # often what the night failed of, which is to be told
+        course.tell("alert", trouble=trouble)
+
+
+def _alert(course: Course, alerts: list[Alert], judged: Collection[str]) -> list[Alert]:
+    told = course.step("alert", partial(alert_desk.tell, course.settings, course.rules, alerts, judged))
+    course.tell("alert", holding=len(alerts), new=len(told.new), trouble=told.trouble)
+    return told.new
 
 
 def _of_discovery(found: Discovery) -> dict[str, Any]:
@@ -170,21 +210,3 @@ def _of_build(built: BuildSummary) -> dict[str, Any]:
         "catalogue": built.catalogue.resolve().name,
         "unpriced_calls": built.unpriced_call_count,
     }
-
-
-def _tell_of_failure(settings: Settings, rules: Rules, day: date, error: Exception, step: Step, tell: Tell) -> None:
-    alerts, judged = [alert_rules.of_failure(night_book.reason(error), day)], ("failure",)
-    if isinstance(error, GateClosed):
-        for reason in error.reasons:
-            tell("gate", stopped=reason)
-        alerts, judged = alert_rules.of_gate(error.reasons, day), ("gate", "failure")
-    try:
-        _alert(settings, rules, alerts, judged, step, tell)
-    except UserError as trouble:  # often what the night failed of, which is to be told
-        tell("alert", trouble=trouble)
-
-
-def _alert(settings: Settings, rules: Rules, alerts: list[Alert], judged: Any, step: Step, tell: Tell) -> list[Alert]:
-    told = step("alert", partial(alert_desk.tell, settings, rules, alerts, judged))
-    tell("alert", holding=len(alerts), new=len(told.new), trouble=told.trouble)
-    return told.new

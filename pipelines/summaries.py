@@ -48,7 +48,7 @@ class Alert:
     """A condition that holds, or an event; `key` is the same for as long as it does."""
 
     key: str  # a JSON list: the kind, and what tells it from others of its kind
-    kind: str  # gate, failure, spend, margin, model_swap, anomaly
+    kind: str  # of alert_rules.KINDS
     day: date  # of the night that judged it
     text: str  # one line
     dimension: str | None = None

@@ -249,3 +249,25 @@ class TestDays:
             )
         assert [published for _, published in figures] == [[True, False, False], [False, False, False]]
         assert figures[0][0] == figures[1][0]
+
+
+def test_logs_that_stop_and_files_that_cannot_be_read_are_alerts(tmp_path):
+    shop = Shop(tmp_path, 1)
+    settings = settings_of(shop, tmp_path / "data", night_tables={"gate": {"calls_of_usual": "30%"}})
+    for week in range(3):
+        calls = [call(1000 * week + n, 7 * week, shop.randomly) for n in range(10)]
+        (shop.logs / f"{week}.jsonl").write_bytes(jsonl(calls))
+    (shop.logs / "cut.jsonl.gz").write_bytes(b"\x1f\x8b\x08 but no gzip")
+    last, after = date(2026, 10, 15), date(2026, 10, 22)
+    night = nights.run(settings, last)
+    assert [(alert.kind, alert.text.partition(" could")[0]) for alert in night.alerts] == [
+        ("unreadable", str(shop.logs / "cut.jsonl.gz"))
+    ]
+    (shop.logs / "cut.jsonl.gz").unlink()
+    (stopped,) = nights.run(settings, after).alerts
+    assert stopped.kind == "thin_day"
+    assert stopped.text.startswith("calls: 2026-10-22 has 0 calls, 0.0% of the 10 that its weekday usually has")
+    assert nights.run(settings, after).alerts == [], "it was told"
+    with ledger.opened(settings.data) as store:
+        told = store.manifest.rows("select kind, ended_at from alert order by alert_id")
+    assert [(row["kind"], row["ended_at"] is None) for row in told] == [("unreadable", False), ("thin_day", True)]
