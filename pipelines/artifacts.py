@@ -151,12 +151,16 @@ def night_text(query: Query, night: Night, report: Path) -> str:
 
 
 def _balance(lines: Row) -> str:
-    kinds = ("kept", "duplicate", "quarantined", "other", "blank")
-    counts = [lines["line_count"], *(lines[f"{kind}_count" if kind != "kept" else "kept_line_count"] for kind in kinds)]
-    return _table(
-        ["read", "= of calls or outcomes", "+ duplicate", "+ quarantined", "+ other", "+ blank"],
-        [[count(number) for number in counts]],
-    )
+    parts = {
+        "= of calls or outcomes": lines["kept_line_count"],
+        "+ duplicate": lines["duplicate_count"],
+        "+ quarantined": lines["quarantined_count"],
+        "+ other": lines["other_count"],
+        "+ blank": lines["blank_count"],
+    }
+    if lines["pruned_count"]:
+        parts["+ pruned"] = lines["pruned_count"]
+    return _table(["read", *parts], [[count(number) for number in (lines["line_count"], *parts.values())]])
 
 
 def _restated(rows: list[Row]) -> str:

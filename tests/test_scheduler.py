@@ -68,7 +68,8 @@ def free_port() -> int:
 def environment(**more: str) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     often = {"PREFECT_RUNNER_POLL_FREQUENCY": "1", "PREFECT_WORKER_QUERY_SECONDS": "1"}  # not to wait in tests
-    return env | often | {"PYTHONPATH": str(ROOT)} | more
+    quiet = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}  # of servers that a test starts itself
+    return env | often | quiet | {"PYTHONPATH": str(ROOT)} | more
 
 
 @contextmanager
