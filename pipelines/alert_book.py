@@ -1,6 +1,6 @@
 """The manifest's table `alert`: what holds and since when, what happened, and who was told of it.
 
-A state (spend, margin, gate, failure) has an open row for as long as it holds, and another one when it comes back. An
+A state has an open row for as long as it holds, and another one when it comes back. An
 event (model_swap, anomaly) has one row, ever. What somebody is to be told is due from the moment that it is noted, in
 the same transaction: whoever is killed in between is made good by the next night, with the same alert_id.
 """
@@ -24,11 +24,10 @@ def latest_day(manifest: Manifest) -> date | None:
     return date.fromisoformat(day) if day else None
 
 
-def note(manifest: Manifest, alerts: list[Alert], judged: Collection[str], channels: Collection[str]) -> list[Alert]:
+def note(manifest: Manifest, alerts: list[Alert], judged: Collection[str], channels: Collection[str]) -> None:
     """Opens what did not hold before, and ends what does no longer, of the kinds that were judged.
 
-    Returns what was opened. Without channels nothing becomes due, and is not made up for later, except what still holds
-    and what is news then.
+    Without channels nothing becomes due, and is not made up for later, except what still holds and what is news then.
     """
     at = now()
     held = {alert.key: alert for alert in reversed(alerts)}  # of several of one key the first
@@ -55,13 +54,22 @@ def note(manifest: Manifest, alerts: list[Alert], judged: Collection[str], chann
         connection.executemany("update alert set ended_at = ? where alert_id = ?", over)
         if channels:
             _make_due(manifest, at)
-    return new
 
 
-def due(manifest: Manifest) -> list[dict[str, Any]]:
-    """The rows that some channel has not taken yet, the oldest first; sent_to: the channels that have, a set."""
-    rows = manifest.rows("select * from alert where due_at is not null and sent_at is null order by alert_id")
-    return [row | {"sent_to": set((row["sent_to"] or "").split())} for row in rows]
+def opened_since(manifest: Manifest, at: str) -> set[str]:
+    """Keys of what did not hold, or happen, before that instant."""
+    return {row["key"] for row in manifest.rows("select key from alert where first_at >= ?", at)}
+
+
+def due(manifest: Manifest, channels: Collection[str]) -> list[dict[str, Any]]:
+    """The rows that one of the channels has not taken yet, the oldest first; sent_to: those that have, a set. What all
+    have taken that are left of those at the time is sent."""
+    query = "select * from alert where due_at is not null and sent_at is null order by alert_id"
+    rows = [row | {"sent_to": set((row["sent_to"] or "").split())} for row in manifest.rows(query)]
+    done = [(now(), row["alert_id"]) for row in rows if channels and row["sent_to"].issuperset(channels)]
+    with manifest.transaction() as connection:
+        connection.executemany("update alert set sent_at = ? where alert_id = ?", done)
+    return [row for row in rows if not row["sent_to"].issuperset(channels)]
 
 
 def mark_sent(manifest: Manifest, rows: list[dict[str, Any]], channel: str, channels: Collection[str]) -> None:
@@ -76,7 +84,7 @@ def mark_sent(manifest: Manifest, rows: list[dict[str, Any]], channel: str, chan
 
 def _known(manifest: Manifest) -> dict[str, int]:
     """The keys of what holds, and of what ever happened, with their alert_id."""
-    rows = manifest.rows("select key, alert_id, kind from alert where ended_at is null or kind in (?, ?)", *EVENTS)
+    rows = manifest.rows("select key, alert_id, kind from alert where ended_at is null or kind in (?)", *EVENTS)
     return {row["key"]: row["alert_id"] for row in rows}
 
 
@@ -84,7 +92,7 @@ def _make_due(manifest: Manifest, at: str) -> None:
     latest = latest_day(manifest)
     news = (latest - NEWS).isoformat() if latest else ""
     manifest.connection.execute(
-        "update alert set due_at = ? where due_at is null and (ended_at is null or kind in (?, ?) and day >= ?)",
+        "update alert set due_at = ? where due_at is null and (ended_at is null or kind in (?) and day >= ?)",
         (at, *EVENTS, news),
     )
 

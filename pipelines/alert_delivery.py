@@ -4,11 +4,14 @@ had before. A webhook's address is a secret, so only its host is ever told.
 
 import ipaddress
 import json
+import os
 import random
+import signal
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
@@ -23,6 +26,7 @@ from pipelines.report.text import counted, harmless
 DELAYS_SECONDS = (1.0, 4.0)  # between the tries, give or take a half
 WEBHOOK_SECONDS, COMMAND_SECONDS = 10, 60
 MOST_LINES = 20  # of the text; the list has all
+MOST_ALERTS = 50  # of one message: a receiver may refuse a large one
 TOLD = ("alert_id", "kind", "day", "dimension", "name", "text", "impact_usd", "first_at")
 PASSING = (408, 425, 429)  # and everything from 500 up
 
@@ -47,9 +51,14 @@ def channels(alerts: Alerts) -> dict[str, Send]:
     return found
 
 
-def message(rows: list[dict[str, Any]], folder: str) -> bytes:
-    """JSON of all of them (rows of `alert`): {"text", "alerts", "data"}."""
+def messages(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Rows of `alert`, the gravest kinds first, in parts of which each is one message."""
     rows = sorted(rows, key=lambda row: KINDS.index(row["kind"]))  # within a kind as they were noted
+    return [rows[start : start + MOST_ALERTS] for start in range(0, len(rows), MOST_ALERTS)]
+
+
+def body_of(rows: list[dict[str, Any]], folder: str) -> bytes:
+    """JSON of all of them: {"text", "alerts", "data"}."""
     lines = [f"{row['kind']}: {row['text']}" for row in rows[:MOST_LINES]]
     if more := len(rows) - MOST_LINES:
         lines += [f"and {more:,} more"] if more > 0 else []
@@ -109,11 +118,16 @@ def _run(command: tuple[str, ...], body: bytes) -> None:
     name = Path(command[0]).name
     silent = subprocess.DEVNULL
     try:
-        done = subprocess.run(command, input=body, stdout=silent, stderr=silent, timeout=COMMAND_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        raise Undelivered(f"command {name} did not end within {COMMAND_SECONDS} s", True) from None
+        done = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=silent, stderr=silent, start_new_session=True)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise Undelivered(f"command {name} cannot be run: {why}", False) from None
+    try:
+        done.communicate(body, timeout=COMMAND_SECONDS)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(done.pid, signal.SIGKILL)  # and what it started
+        done.communicate()
+        raise Undelivered(f"command {name} did not end within {COMMAND_SECONDS} s", True) from None
     if done.returncode:
         raise Undelivered(f"command {name} ended with exit code {done.returncode}", True)

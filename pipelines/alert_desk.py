@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 from pipelines import alert_book, alert_delivery, alert_rules, gate, ledger, questions
 from pipelines.alert_rules import EVENTS
-from pipelines.night_rules import Rules, SpendLimit
+from pipelines.manifest import now
+from pipelines.night_rules import Alerts, Rules, SpendLimit
 from pipelines.settings import Settings
 from pipelines.summaries import Alert
 
@@ -19,12 +21,14 @@ class Told:
     trouble: str | None  # why they could not be delivered; they are tried again with the next night
 
 
-def of_night(settings: Settings, rules: Rules, day: date) -> tuple[list[Alert], tuple[str, ...]]:
-    """What the published warehouse says of `day`: spend, thin_day, margin, model_swap and anomaly; and the kinds that
-    are judged by it, gate and failure among them, since it was published.
+def of_night(
+    settings: Settings, rules: Rules, day: date, unreadable: list[tuple[Path, str]]
+) -> tuple[list[Alert], tuple[str, ...]]:
+    """What the published warehouse says of `day`: spend, anomaly, thin_day, margin and model_swap; which files could
+    not be read; and the kinds that are judged so, gate and failure among them, since it was published.
 
-    Spend is not judged where the log does not span the day, nor is it, or a thin day, for a day before one that was
-    judged already: that would end, or open again, what holds now. Margins are of the whole log, whatever the day.
+    What is of a day is not judged for one before another that was judged already: that would end, or open again, what
+    holds now. Nor are spend and anomalies where the log does not span the day. Margins are of the whole log.
     """
     link = settings.data / "warehouse.duckdb"
     ask = partial(questions.answer, link)
@@ -32,21 +36,21 @@ def of_night(settings: Settings, rules: Rules, day: date) -> tuple[list[Alert], 
     is_told = span["first_day"] is not None and span["first_day"] <= day <= span["last_day"]
     with ledger.opened(settings.data, rules.wait_seconds) as store:
         latest = alert_book.latest_day(store.manifest)
-    judged = ("gate", "failure", "margin", *EVENTS)
-    alerts = []
     is_latest = latest is None or day >= latest
-    if is_told and is_latest:
-        judged = ("spend", *judged)
-        for limit in rules.alerts.spend:
-            alerts += _of_spend(ask, limit, day)
-    if is_latest:  # also where the log ends before it: nothing came, so no gate was there to stop it
-        judged = ("thin_day", *judged)
-        alerts += alert_rules.of_thin_day(gate.thin(rules.gate.least_calls_share, day, link), day)
-    alerts += _of_margins(ask, settings, rules.alerts.margin_scenario, day)
+    judged: tuple[str, ...] = ("gate", "failure", "margin", *EVENTS)
+    alerts = _of_margins(ask, settings, rules.alerts.margin_scenario, day)
     if rules.alerts.has_model_swaps:
         alerts += alert_rules.of_model_swaps(ask("alert_swaps", day=day).rows(named=True), day)
-    if rules.alerts.has_anomalies:
-        alerts += alert_rules.of_anomalies(ask("alert_anomalies", day=day).rows(named=True), day)
+    if is_latest:  # a thin day also where the log ends before it: nothing came, so no gate was there to stop it
+        judged = (*judged, "thin_day", "unreadable")
+        alerts += alert_rules.of_thin_day(gate.thin(rules.gate.least_calls_share, day, link), day)
+        alerts += alert_rules.of_unreadable(unreadable, day)
+    if is_latest and is_told:
+        judged = (*judged, "spend", "anomaly")
+        for limit in rules.alerts.spend:
+            alerts += _of_spend(ask, limit, day)
+        if rules.alerts.has_anomalies:
+            alerts += alert_rules.of_anomalies(ask("alert_anomalies", day=day).rows(named=True), day)
     return alerts, judged
 
 
@@ -73,24 +77,37 @@ def _of_margins(ask: partial, settings: Settings, scenario: str, day: date) -> l
     return alert_rules.of_margins(scenario, target, rows, day)
 
 
-def tell(settings: Settings, rules: Rules, alerts: list[Alert], judged: Collection[str]) -> Told:
-    """Notes the alerts of the kinds that were judged, and delivers in one message those that are due.
+def tell(settings: Settings, rules: Rules, alerts: list[Alert], judged: Collection[str], since: str) -> Told:
+    """Notes the alerts of the kinds that were judged, and delivers those that are due. Those that did not hold before
+    `since`, the beginning of the night, are new.
 
-    Safe to repeat: what was noted is not new again, what was delivered is not due again. Raises UserError, LedgerBusy.
+    Safe to repeat: what was delivered is not due again. Raises UserError, LedgerBusy.
     """
     channels = alert_delivery.channels(rules.alerts)
     with ledger.opened(settings.data, rules.wait_seconds) as store:
-        new = alert_book.note(store.manifest, alerts, judged, channels)
-        due = alert_book.due(store.manifest)
+        alert_book.note(store.manifest, alerts, judged, channels)
+        opened = alert_book.opened_since(store.manifest, since)
+        due = alert_book.due(store.manifest, channels)
     troubles = []
     for name, send in channels.items():
         rows = [row for row in due if name not in row["sent_to"]]
-        if not rows:
-            continue
-        if trouble := alert_delivery.deliver(send, alert_delivery.message(rows, settings.data.resolve().name)):
-            troubles.append(trouble)
-            continue
-        # at once: what the next channel does is not to make this one hear it twice
-        with ledger.opened(settings.data, rules.wait_seconds) as store:
-            alert_book.mark_sent(store.manifest, rows, name, channels)
-    return Told(new, "; ".join(troubles) or None)
+        for some in alert_delivery.messages(rows):  # one that is refused is not to keep the others back
+            if trouble := alert_delivery.deliver(send, alert_delivery.body_of(some, settings.data.resolve().name)):
+                troubles.append(trouble)
+                continue
+            # at once: what the next channel does is not to make this one hear it twice
+            with ledger.opened(settings.data, rules.wait_seconds) as store:
+                alert_book.mark_sent(store.manifest, some, name, channels)
+    first = {alert.key: alert for alert in reversed(alerts)}  # of several of one key the first
+    return Told(
+        [alert for alert in alerts if alert is first[alert.key] and alert.key in opened],
+        "; ".join(dict.fromkeys(troubles)) or None,
+    )
+
+
+def tell_at_once(alerts: Alerts, alert: Alert, data: Path) -> str | None:
+    """Delivers what cannot be noted, each time that it comes up: without an alert_id. Returns why it could not be."""
+    row = {"kind": alert.kind, "day": alert.day.isoformat(), "text": alert.text, "first_at": now()}
+    body = alert_delivery.body_of([dict.fromkeys(alert_delivery.TOLD) | row], data.resolve().name)
+    troubles = [alert_delivery.deliver(send, body) for send in alert_delivery.channels(alerts).values()]
+    return "; ".join(filter(None, troubles)) or None

@@ -16,7 +16,7 @@ from pipelines.report.text import counted, harmless, money, share
 from pipelines.summaries import Alert
 
 KINDS = ("gate", "failure", "unreadable", "thin_day", "spend", "margin", "model_swap", "anomaly")
-EVENTS = ("model_swap", "anomaly")  # these happen once; the others hold until they do not
+EVENTS = ("model_swap",)  # happens once; the others hold until they do not
 MOST_ANOMALIES = MOST_FILES = 20  # of one night
 MOST_LETTERS = {"name": 100, "reason": 1000}
 MARKS = re.compile(r"[<>]|(?<!\w)@")  # a chat calls people by these
@@ -31,7 +31,7 @@ def of_spend(limit: SpendLimit, rows: list[Row], day: date) -> list[Alert]:
     alerts = []
     for row in rows:
         cost, dimension, name = row["cost_usd"], row["dimension"], row["name"]
-        if cost <= limit.limit_usd:
+        if cost <= limit.limit_usd or (limit.name is None and _is_nobody(row)):
             continue
         limit_usd, cost_usd = money(limit.limit_usd), money(cost)
         if limit_usd == cost_usd:  # the difference is in digits that are not shown
@@ -90,6 +90,7 @@ def of_model_swaps(rows: list[Row], day: date) -> list[Alert]:
 def of_anomalies(rows: list[Row], day: date) -> list[Alert]:
     """One for each name, the greatest impact first: all calls as well as the feature that it comes from, since they say
     how much it is and where. Impact: the cost above the usual one; below zero where it is below."""
+    rows = [row for row in rows if not _is_nobody(row)]
     alerts = []
     for number, row in enumerate(rows[:MOST_ANOMALIES], 1):
         text = (
@@ -98,7 +99,7 @@ def of_anomalies(rows: list[Row], day: date) -> list[Alert]:
         )
         if number == MOST_ANOMALIES and (more := len(rows) - number):
             text += f"; and {more:,} more of less impact in spend_anomalies"
-        key = _key("anomaly", row["dimension"], row["name"], day.isoformat())
+        key = _key("anomaly", row["dimension"], row["name"], "above" if row["impact_usd"] > 0 else "below")
         alerts.append(Alert(key, "anomaly", day, text, row["dimension"], row["name"], row["impact_usd"]))
     return alerts
 
@@ -128,6 +129,11 @@ def of_unreadable(files: list[tuple[Path, str]], day: date) -> list[Alert]:
             text += f"; and {more:,} more"
         alerts.append(Alert(_key("unreadable", str(path)), "unreadable", day, text))
     return alerts
+
+
+def _is_nobody(row: Row) -> bool:
+    """Calls whose user or customer nobody told are neither one."""
+    return row["dimension"] in ("user", "customer") and row["name"] == "unattributed"
 
 
 def _key(*words: Any) -> str:

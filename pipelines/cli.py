@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +18,9 @@ from pipelines import (
     price_commands,
     retention_commands,
     scenario_commands,
+    shape_commands,
 )
-from pipelines.options import AsJson, By, Config, Data
+from pipelines.options import AsJson, By, Config, Data, ShapeName
 from pipelines.settings import LedgerBusy, NotPublished, Settings, UserError, instant_of
 
 EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_GAP, EXIT_UNPRICED = 1, 3, 4, 5, 6
@@ -36,7 +39,14 @@ app = typer.Typer(
 )
 
 app.add_typer(price_commands.app, name="prices")
-for commands in (scenario_commands, period_commands, figure_commands, night_commands, retention_commands):
+for commands in (
+    scenario_commands,
+    period_commands,
+    figure_commands,
+    night_commands,
+    retention_commands,
+    shape_commands,
+):
     commands.register(app)
 
 Logs = Annotated[list[str] | None, typer.Argument(help="Log files, folders or globs.", show_default=False)]
@@ -47,9 +57,6 @@ PricesAsOf = Annotated[
     str | None, typer.Option(help="Price by what was believed on this date (UTC), not by today's price book.")
 ]
 Scenario = Annotated[list[str] | None, typer.Option(help="A change of all prices, such as -30% or +50%; repeatable.")]
-ShapeName = Annotated[
-    str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")
-]
 
 
 @app.command()
@@ -65,8 +72,9 @@ def run(
         config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data,
         shape=shape, prices_as_of=_as_of(prices_as_of),
     )  # fmt: skip
-    code = _ingest(settings)
-    unpriced = _build(settings)
+    with _no_night(settings):
+        code = _ingest(settings)
+        unpriced = _build(settings)
     _report(settings, by, as_json)
     raise typer.Exit(code or unpriced)
 
@@ -76,7 +84,10 @@ def ingest(
     logs: Logs = None, outcomes: Outcomes = None, data: Data = None, config: Config = None, shape: ShapeName = None
 ) -> None:
     """Take what is new in logs and outcome files into the ledger."""
-    raise typer.Exit(_ingest(Settings.load(config, logs=logs, outcomes=outcomes, data=data, shape=shape)))
+    settings = Settings.load(config, logs=logs, outcomes=outcomes, data=data, shape=shape)
+    with _no_night(settings):
+        code = _ingest(settings)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -91,7 +102,8 @@ def build(
         raise UserError(
             f"{settings.data}: no such data folder; check --data, or read logs first with tokenspread ingest"
         )
-    code = _build(settings)
+    with _no_night(settings):
+        code = _build(settings)
     _report(settings)
     raise typer.Exit(code)
 
@@ -135,28 +147,17 @@ def reconcile(
     raise typer.Exit(EXIT_GAP if found.is_within is False else 0)
 
 
-@app.command()
-def inspect(
-    file: Annotated[Path, typer.Argument(help="A log file.")], config: Config = None, shape: ShapeName = None
-) -> None:
-    """Tell which shape a file has, and what its first lines yield."""
-    from pipelines import inspecting
-    from pipelines.report import inspection
-
-    inspection.write(inspecting.inspect(Settings.load(config, logs=[str(file)], shape=shape)), sys.stdout)
-
-
-@app.command()
-def shapes() -> None:
-    """List the log formats that are read without a mapping, and how each is recognised."""
-    from pipelines import inspecting
-    from pipelines.report import shape_list
-
-    shape_list.write(inspecting.known_shapes(), sys.stdout)
-
-
 def _as_of(text: str | None) -> datetime | None:
     return None if text is None else instant_of(text, "--prices-as-of")
+
+
+@contextmanager
+def _no_night(settings: Settings) -> Iterator[None]:
+    """With no night going on: it would publish what this takes in, or find it published, ungated."""
+    from pipelines import night_book
+
+    with night_book.alone(settings.data):
+        yield
 
 
 def _ingest(settings: Settings) -> int:
@@ -172,9 +173,12 @@ def _ingest(settings: Settings) -> int:
 
 
 def _build(settings: Settings) -> int:
-    from pipelines import stages
+    from pipelines import night_book, stages
 
+    stopped = night_book.stopped(settings.data)
     summary = stages.build(settings)
+    if stopped and summary.is_new:
+        _say(f"{stopped}; it is published now", 0)
     for note in summary.notes:
         _say(note, 0)
     return EXIT_UNPRICED if summary.unpriced_call_count else 0

@@ -31,6 +31,13 @@ def of_days(patterns: Iterable[str], days: list[date]) -> tuple[list[str], list[
     return [pattern for pattern in patterns if not DAY.search(pattern)] + there, sorted({*paths} - {*there})
 
 
+def without_files(patterns: Iterable[str]) -> list[str]:
+    """Those of the patterns that name a day and match no file of any. Raises UserError."""
+    dated = [pattern for pattern in patterns if DAY.search(pattern)]
+    paths = [os.path.expanduser(path) for path in of_any_day(dated)]
+    return [pattern for pattern, path in zip(dated, paths, strict=True) if not any(glob.iglob(path, recursive=True))]
+
+
 def _with(pattern: str, told: Callable[[str], str]) -> str:
     """The pattern with what `told` makes of the format in each of its days."""
     return DAY.sub(lambda found: told(_format(found, pattern)), pattern)

@@ -30,6 +30,7 @@ from pipelines.settings import LedgerBusy, NotPublished, Settings, StorageTroubl
 T = TypeVar("T")
 PASSING = (OSError, LedgerBusy, StorageTrouble)  # a file system or network in trouble, another run with the ledger
 TOLD = (UserError, NotPublished, OSError)  # errors whose text is ours, or the system's
+OF_LOGS = ("missing", "unreadable")  # stages that tell of a log file
 RETRY_DELAYS = [60, 300, 900]  # seconds
 
 
@@ -49,8 +50,9 @@ def night_name() -> str:
 
 
 def night_day(day: date | str | None) -> date | str:
-    """The UTC day that was asked for, else what the schedule meant this run for, however late it starts."""
-    return day or nights.day_of(flow_run.scheduled_start_time)
+    """The UTC day that was asked for, else what the schedule meant this run for, however late it starts; of one that
+    somebody starts early, the last day that is over."""
+    return day or min(map(nights.day_of, (flow_run.scheduled_start_time, datetime.now(UTC))))
 
 
 @flow(flow_run_name=night_name)
@@ -60,12 +62,14 @@ def nightly(
     logs: list[str] | None = None,
     day: date | None = None,
     accept: bool = False,
+    quiet: bool = False,
 ) -> State:
     """Takes in what is new, and publishes it if the gate lets it through, or anyway if `accept` is set.
 
-    `day` is the UTC day that the night is for. The settings file is read anew each night.
+    `day` is the UTC day that the night is for; a `quiet` one calls nobody, unless it fails. The settings file is read
+    anew each night.
     """
-    return _ended(partial(_night, config, data, logs, night_day(day), accept))
+    return _ended(partial(_night, config, data, logs, night_day(day), accept, quiet))
 
 
 @flow
@@ -88,10 +92,10 @@ def reprice(
     return _ended(partial(_reprice, scenarios, by, config, data))
 
 
-def _night(config: str | None, data: str | None, logs: list[str] | None, day: date, accept: bool) -> str:
+def _night(config: str | None, data: str | None, logs: list[str] | None, day: date, accept: bool, quiet: bool) -> str:
     settings = _settings(config, data, logs)
     steps = Steps(key_of(settings))
-    night = nights.run(settings, day, accept, steps, steps.tell)
+    night = nights.run(settings, day, accept, steps, steps.tell, quiet)
     with artifacts.optional("what the night did"):
         steps("show", partial(artifacts.of_night, settings, night, steps.key))
     lines, calls = counted(night.line_count, "new line"), counted(night.call_count, "call")
@@ -110,7 +114,7 @@ def _backfill(since: date, until: date, accept: bool) -> str:
         run_deployment(
             f"nightly/{name}",
             flow_run_name=f"nightly-{day}",
-            parameters={"day": day.isoformat(), "accept": accept},
+            parameters={"day": day.isoformat(), "accept": accept, "quiet": True},
             scheduled_time=now + timedelta(milliseconds=number),  # the runner takes them in this order
             idempotency_key=f"{flow_run.id}-{day}",  # a retry asks for none of them again
             timeout=0,
@@ -193,7 +197,8 @@ class Steps:
             raise errors[-1] from None
 
     def tell(self, stage: str, **figures: Any) -> None:
-        get_run_logger().info("%s", stage_log.line(stage, figures))
+        told = {name: figure for name, figure in figures.items() if stage not in OF_LOGS}  # whose path may name a user
+        get_run_logger().info("%s", stage_log.line(stage, told))
         if stage == "discover":
             self._progress = artifacts.Progress(self.key, figures["batches"])
         if stage == "ingest" and self._progress:

@@ -36,7 +36,7 @@ class Ledger:
         self.data = data
         self.staging = data / "staging"
         path = data / "manifest.sqlite"
-        is_new = not path.exists()
+        is_new = not _size(path)  # an empty one knows nothing of what lies beside it, which would be removed
         if is_new:
             _refuse_what_is_not_ours(data)
         self.manifest = Manifest(path)
@@ -215,7 +215,9 @@ def _refuse_what_is_not_ours(data: Path) -> None:
     """A folder in use for something else: its `staging` would be emptied."""
     for name in OWN_FOLDERS:
         if name != "prefect" and (data / name).exists():
-            raise UserError(f"{data}: has a {name!r} that tokenspread did not make; choose another --data folder")
+            fact = f"has a {name!r} and no manifest that knows it"
+            fix = "restore manifest.sqlite from a backup, or choose another --data folder"
+            raise UserError(f"{data}: {fact}; {fix}")
 
 
 def _number(name: str) -> int:

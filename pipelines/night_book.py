@@ -1,7 +1,7 @@
 """One row of the manifest for each nightly run: what it was for, what it did, how it ended."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,10 @@ class Row:
     """The row of a night that goes on."""
 
     last_catalogue: str | None  # what the last night told of that came to its end
+    judged_to: date | None  # the latest day of such nights
+    stopped: list[date]  # days of nights that the gate stopped since the last such night
+    published: str | None  # what is published when this one begins
+    since: str  # when this one began
     figures: dict[str, Any] = field(default_factory=dict)
 
     def note(self, **figures: Any) -> None:
@@ -31,20 +35,50 @@ def recorded(data: Path, day: date, wait_seconds: float) -> Iterator[Row]:
     is waited for."""
     with ledger.locked(data, NIGHT_LOCK, wait_seconds):
         with ledger.opened(data, wait_seconds) as store:
-            query = "select catalogue from night where catalogue is not null order by night_id desc limit 1"
-            row = Row(store.manifest.one(query))
+            row = _row(store)
             with store.manifest.transaction() as connection:
                 # whoever wrote that no longer holds the lock
                 connection.execute("update night set status = 'died', ended_at = ? where status = 'running'", (now(),))
                 query = "insert into night (day, started_at, status) values (?, ?, 'running')"
-                night_id = connection.execute(query, (day.isoformat(), now())).lastrowid
+                night_id = connection.execute(query, (day.isoformat(), row.since)).lastrowid
         try:
             yield row
         except BaseException as error:
             status = "stopped" if isinstance(error, GateClosed) else "failed"
-            _end(data, night_id, wait_seconds, row.figures | {"status": status, "reason": reason(error)})
+            with suppress(UserError):  # what it failed of is what is to be told
+                _end(data, night_id, 0, row.figures | {"status": status, "reason": reason(error)})
             raise
         _end(data, night_id, wait_seconds, row.figures)
+
+
+def _row(store: ledger.Ledger) -> Row:
+    ended = "from night where catalogue is not null"
+    judged_to = store.manifest.one(f"select max(day) {ended}")
+    since = f"night_id > (select coalesce(max(night_id), 0) {ended})"
+    stopped = store.manifest.rows(f"select distinct day from night where status = 'stopped' and {since}")
+    return Row(
+        last_catalogue=store.manifest.one(f"select catalogue {ended} order by night_id desc limit 1"),
+        judged_to=date.fromisoformat(judged_to) if judged_to else None,
+        stopped=[date.fromisoformat(row["day"]) for row in stopped],
+        published=store.manifest.one("select catalogue from build order by id desc limit 1"),
+        since=now(),
+    )
+
+
+@contextmanager
+def alone(data: Path, wait_seconds: float = 0) -> Iterator[None]:
+    """With no night going on, and none to begin. Raises LedgerBusy, UserError."""
+    with ledger.locked(data, NIGHT_LOCK, wait_seconds):
+        yield
+
+
+def stopped(data: Path) -> str | None:
+    """Why the last night was stopped at the gate; None: it was not. Raises LedgerBusy, UserError."""
+    with ledger.opened(data) as store:
+        rows = store.manifest.rows("select * from night order by night_id desc limit 1")
+    if not rows or rows[0]["status"] != "stopped":
+        return None
+    return f"the night of {rows[0]['day']} was stopped at the gate ({rows[0]['reason']})"
 
 
 def _end(data: Path, night_id: int | None, wait_seconds: float, figures: dict[str, Any]) -> None:

@@ -4,12 +4,15 @@
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.options import AsJson, Config, Data
 from pipelines.settings import Settings, UserError
+
+if TYPE_CHECKING:
+    from pipelines.summaries import Night
 
 EXIT_PARTLY, EXIT_UNPRICED = 3, 6
 
@@ -37,8 +40,7 @@ def nightly(
     settings = _settings(config, data)
     for_day = _day("--day", day) if day else nights.day_of(datetime.now(UTC))
     night = nights.run(settings, for_day, accept, tell=stage_log.writer(sys.stderr, log_json))
-    code = EXIT_PARTLY if night.unreadable else 0
-    raise typer.Exit(code or (EXIT_UNPRICED if night.unpriced_call_count else 0))
+    raise typer.Exit(_code(night))
 
 
 def backfill(
@@ -46,13 +48,16 @@ def backfill(
     until: Annotated[str, typer.Option(help="The last UTC day.")],
     accept: Accept = False, log_json: LogJson = False, data: Data = None, config: Config = None,
 ) -> None:  # fmt: skip
-    """Do the nights of a range of days, one after the other; safe to repeat."""
+    """Do the nights of a range of days, one after the other, up to one that the gate stops; safe to repeat."""
     from pipelines import nights
     from pipelines.report import stage_log
 
     settings, tell = _settings(config, data), stage_log.writer(sys.stderr, log_json)
+    codes = []
     for for_day in nights.days_between(_day("--since", since), _day("--until", until)):
-        nights.run(settings, for_day, accept, tell=tell)
+        night = nights.run(settings, for_day, accept, tell=tell, is_quiet=True)
+        codes.append(_code(night))
+    raise typer.Exit(EXIT_PARTLY if EXIT_PARTLY in codes else max(codes))
 
 
 def serve(
@@ -76,6 +81,10 @@ def status(as_json: AsJson = False, data: Data = None, config: Config = None) ->
     from pipelines.report import status as report
 
     report.write(desk.look(Settings.load(config, data=data)), as_json, sys.stdout)
+
+
+def _code(night: "Night") -> int:
+    return EXIT_PARTLY if night.unreadable else EXIT_UNPRICED if night.unpriced_call_count else 0
 
 
 def _settings(config: Path | None, data: Path | None) -> Settings:

@@ -1,6 +1,8 @@
 """What a night is to do and to look out for: [nightly], [gate], [alerts] and [retention] of tokenspread.toml."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -32,7 +34,7 @@ class SpendLimit:
 class Alerts:
     """Whom to tell, and of what. Neither webhook nor command: alerts are only written down."""
 
-    webhook: str | None  # a secret: never shown
+    webhook: str | None = field(repr=False)  # a secret: never shown
     command: tuple[str, ...]  # gets the alerts as JSON on its standard input
     spend: tuple[SpendLimit, ...]
     margin_scenario: str  # margins below the target in it are told
@@ -52,8 +54,20 @@ class Rules:
 
 def rules(settings: Settings) -> Rules:
     """The rules that the settings give, with defaults for the rest. Raises UserError."""
-    try:
+    with _naming_the_file(settings):
         return _rules(settings)
+
+
+def alerts(settings: Settings) -> Alerts:
+    """Their part that says whom to tell, also where the others are wrong. Raises UserError."""
+    with _naming_the_file(settings):
+        return _alerts(settings.night_tables)
+
+
+@contextmanager
+def _naming_the_file(settings: Settings) -> Iterator[None]:
+    try:
+        yield
     except UserError as error:
         raise UserError(f"{settings.config}: {error}") from None
 
@@ -107,7 +121,7 @@ def _webhook(url: Any) -> str | None:
         return None
     if not isinstance(url, str) or not url.startswith(("https://", "http://")):
         raise UserError(
-            "[alerts] webhook (or TOKENSPREAD_ALERT_WEBHOOK) is no address; give one that starts with https://"
+            "[alerts] webhook (or TOKENSPREAD_ALERT_WEBHOOK) is no address; give one that starts with https:// or http://"
         )
     return url
 
@@ -121,6 +135,10 @@ def _spend_limit(told: Any) -> SpendLimit:
         raise UserError(f"{place} by cannot be {table['by']!r}; choose one of {', '.join(DIMENSIONS)}")
     if table["name"] is not None and not isinstance(table["name"], str):
         raise UserError(f"{place} name cannot be {table['name']!r}; give a text in quotes")
+    if table["limit_usd"] is None:
+        raise UserError(f"{place}: limit_usd is missing; give USD above 0, such as 25 or 0.50")
+    if table["by"] == "all" and table["name"] is not None:
+        raise UserError(f'{place} name {table["name"]!r}: all has no names; say what it is of, such as by = "feature"')
     limit = _decimal(table["limit_usd"])
     if limit is None or limit <= 0:
         raise UserError(f"{place} limit_usd cannot be {table['limit_usd']!r}; give USD above 0, such as 25 or 0.50")

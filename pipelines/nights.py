@@ -5,6 +5,7 @@ Each step is safe to repeat: a night that died is made good by the next one, and
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -12,14 +13,15 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipelines import alert_desk, alert_rules, dated, gate, night_book, night_rules, retention, stages
+from pipelines.night_book import Row
 from pipelines.night_rules import Rules
-from pipelines.pruning import Plan
 from pipelines.report import night as report
-from pipelines.settings import GateClosed, Settings, UserError
-from pipelines.summaries import Alert, BuildSummary, Discovery, IngestSummary, Night
+from pipelines.report import stage_log
+from pipelines.settings import GateClosed, LedgerBusy, Settings, UserError
+from pipelines.summaries import Alert, Night
 
 T = TypeVar("T")
-RESTATED = "from restatements order by day nulls last"
+FIRST_DAY = date(2020, 1, 1)  # nobody logged calls of today's providers before
 MOST_TOLD = 40  # lines of the log; the report and the table have all
 TOLD_OF_RESTATED = (
     "day", "change", "call_count_before", "call_count", "cost_before_usd", "cost_usd", "success_count_before",
@@ -49,6 +51,7 @@ def days_between(since: date, until: date) -> list[date]:
     """Both included. Raises UserError."""
     if until < since:
         raise UserError(f"until {until} is before since {since}; swap them")
+    refuse_days([since, until])
     return [since + timedelta(days=number) for number in range((until - since).days + 1)]
 
 
@@ -61,6 +64,7 @@ class Course:
     day: date
     step: Step
     tell: Tell
+    is_quiet: bool = False
 
     def timed(self, name: str, work: Callable[[], T], figures: Callable[[T], dict[str, Any]]) -> T:
         started = time.monotonic()
@@ -70,34 +74,72 @@ class Course:
 
 
 def run(
-    settings: Settings, day: date, accept: bool = False, step: Step = directly, tell: Tell = lambda *_, **__: None
+    settings: Settings,
+    day: date,
+    accept: bool = False,
+    step: Step = directly,
+    tell: Tell = lambda *_, **__: None,
+    is_quiet: bool = False,
 ) -> Night:
     """Takes in what is new, and publishes it if the gate lets it through, or anyway if that is to be accepted.
 
-    Raises UserError, LedgerBusy, NotPublished (the reason is in the manifest, and told as an alert).
+    A quiet night, such as one of a backfill, calls nobody but where it fails. Raises UserError, LedgerBusy,
+    NotPublished; the reason is written down and told as an alert.
     """
-    rules = night_rules.rules(settings)
-    course = Course(_of_the_night(settings, rules, day, tell), rules, day, step, tell)
-    with night_book.recorded(settings.data, day, rules.wait_seconds) as row:
-        try:
-            night = _carried_out(course, accept, row.last_catalogue)
-        except Exception as error:
-            _tell_of_failure(course, error)
-            raise
-        row.note(
-            status=night.status,
-            file_count=night.file_count,
-            line_count=night.line_count,
-            call_count=night.call_count,
-            quarantined_count=night.quarantined_count,
-            catalogue=night.catalogue.name,
-            was_accepted=accept,
-        )
+    refuse_days([day])
+    is_told = False
+    try:
+        with night_book.recorded(settings.data, day, _wait_seconds(settings)) as row:
+            try:
+                night = _carried_out(_course(settings, day, step, tell, is_quiet), accept, row)
+            except Exception as error:
+                _tell_of_failure(settings, day, error, row.since, step, tell)
+                is_told = True
+                raise
+            row.note(
+                status=night.status,
+                file_count=night.file_count,
+                line_count=night.line_count,
+                call_count=night.call_count,
+                quarantined_count=night.quarantined_count,
+                catalogue=night.catalogue.name,
+                was_accepted=accept,
+            )
+    except LedgerBusy as error:  # whoever goes on has the manifest too, so nothing can be written down
+        if not is_told:
+            _tell_at_once(settings, alert_rules.of_failure(night_book.reason(error), day), tell)
+        raise
     return night
 
 
+def _wait_seconds(settings: Settings) -> float:
+    """0 where the rules are wrong, which the night is to fail of."""
+    try:
+        return night_rules.rules(settings).wait_seconds
+    except UserError:
+        return 0
+
+
+def refuse_days(days: list[date]) -> None:
+    """Retention, the gate and alerts reckon from a night's day. Raises UserError for one that is not over, or so far
+    back that it can only be a mistake."""
+    last = day_of(datetime.now(UTC))
+    if wrong := [day for day in days if not FIRST_DAY <= day <= last]:
+        raise UserError(
+            f"there is no night of {wrong[0]}; name UTC days from {FIRST_DAY} to {last}, the last that is over"
+        )
+
+
+def _course(settings: Settings, day: date, step: Step, tell: Tell, is_quiet: bool) -> Course:
+    rules = night_rules.rules(settings)
+    return Course(_of_the_night(settings, rules, day, tell), rules, day, step, tell, is_quiet)
+
+
 def _of_the_night(settings: Settings, rules: Rules, day: date, tell: Tell) -> Settings:
-    """The settings with the logs of the night's day and of the days before that it looks back to."""
+    """The settings with the logs of the night's day and of the days before that it looks back to. Raises UserError
+    where a path that names a day has no file of any."""
+    for pattern in dated.without_files(settings.logs):
+        raise UserError(f"{pattern}: no file of any day matches; check the path, which is to be of this machine")
     days = [day - timedelta(days=number) for number in range(rules.look_back_days, -1, -1)]
     logs, missing = dated.of_days(settings.logs, days)
     for path in missing:
@@ -105,29 +147,31 @@ def _of_the_night(settings: Settings, rules: Rules, day: date, tell: Tell) -> Se
     return replace(settings, logs=tuple(logs), wait_seconds=rules.wait_seconds)
 
 
-def _carried_out(course: Course, accept: bool, last_catalogue: str | None) -> Night:
+def _carried_out(course: Course, accept: bool, row: Row) -> Night:
     settings, rules = course.settings, course.rules
-    found = course.timed("discover", partial(stages.discover, settings, rules.batch_bytes), _of_discovery)
+    found = course.timed("discover", partial(stages.discover, settings, rules.batch_bytes), stage_log.of_discovery)
     taken = [
-        course.timed("ingest", partial(stages.ingest, settings, batch=batch), _of_ingest) for batch in found.batches
+        course.timed("ingest", partial(stages.ingest, settings, batch=batch), stage_log.of_ingest)
+        for batch in found.batches
     ]
     if rules.keep_days:  # the build that follows removes what still holds what is pruned
         before = course.day + timedelta(days=1 - rules.keep_days)
-        course.timed("prune", partial(retention.prune_ledger, settings, before), _of_prune)
-    judge = (lambda *_: []) if accept else gate.judge(rules.gate, course.day)
-    built = course.timed("build", partial(stages.build, settings, judge), _of_build)
+        course.timed("prune", partial(retention.prune_ledger, settings, before), stage_log.of_prune)
+    judge = (lambda *_: []) if accept else gate.judge(rules.gate, course.day, row.judged_to, row.stopped)
+    built = course.timed("build", partial(stages.build, settings, judge), stage_log.of_build)
     unreadable = found.unreadable + [trouble for some in taken for trouble in some.report.unreadable]
+    catalogue = built.catalogue.resolve()
     night = Night(
         day=course.day,
-        status="published" if built.is_new else "unchanged",
+        status="published" if catalogue.name != row.published else "unchanged",
         file_count=found.file_count,
         line_count=sum(some.line_count for some in taken),
         call_count=sum(some.call_count for some in taken),
         quarantined_count=sum(some.quarantined_count for some in taken),
         unpriced_call_count=built.unpriced_call_count,
-        catalogue=built.catalogue.resolve(),
-        restated=_restated(course, built.catalogue.resolve().name, last_catalogue),
-        alerts=_alerts(course, unreadable),
+        catalogue=catalogue,
+        restated=_restated(course, catalogue.name, row.last_catalogue),
+        alerts=_alerts(course, unreadable, row.since),
         unreadable=unreadable,
         notes=built.notes,
     )
@@ -137,10 +181,10 @@ def _carried_out(course: Course, accept: bool, last_catalogue: str | None) -> Ni
 
 
 def _restated(course: Course, catalogue: str, last_catalogue: str | None) -> list[dict[str, Any]]:
-    """What a publication restates that no night told of: also that of a night that died before it could."""
+    """What publications restate that no night told of: also those of a night that died before it could."""
     if catalogue == last_catalogue:
         return []
-    rows = stages.query(course.settings, RESTATED).rows(named=True)
+    rows = stages.restated(course.settings, last_catalogue)
     for row in rows[:MOST_TOLD]:
         course.tell("restated", **{name: row[name] for name in TOLD_OF_RESTATED})
     if len(rows) > MOST_TOLD:
@@ -148,65 +192,35 @@ def _restated(course: Course, catalogue: str, last_catalogue: str | None) -> lis
     return rows
 
 
-def _alerts(course: Course, unreadable: list[tuple[Path, str]]) -> list[Alert]:
+def _alerts(course: Course, unreadable: list[tuple[Path, str]], since: str) -> list[Alert]:
     """Those that are new."""
     for path, why in unreadable:
         course.tell("unreadable", path=path, why=why)
-    alerts, judged = alert_desk.of_night(course.settings, course.rules, course.day)
-    return _alert(course, alerts + alert_rules.of_unreadable(unreadable, course.day), (*judged, "unreadable"))
+    if course.is_quiet:
+        return []
+    alerts, judged = alert_desk.of_night(course.settings, course.rules, course.day, unreadable)
+    return _alert(course, alerts, judged, since)
 
 
-def _tell_of_failure(course: Course, error: Exception) -> None:
-    alerts, judged = [alert_rules.of_failure(night_book.reason(error), course.day)], ("failure",)
+def _tell_of_failure(settings: Settings, day: date, error: Exception, since: str, step: Step, tell: Tell) -> None:
+    alerts, judged = [alert_rules.of_failure(night_book.reason(error), day)], ("failure",)
     if isinstance(error, GateClosed):
         for reason in error.reasons:
-            course.tell("gate", stopped=reason)
-        alerts, judged = alert_rules.of_gate(error.reasons, course.day), ("gate", "failure")
+            tell("gate", stopped=reason)
+        alerts, judged = alert_rules.of_gate(error.reasons, day), ("gate", "failure")
     try:
-        _alert(course, alerts, judged)
-    except UserError as trouble:  # often what the night failed of, which is to be told
-        course.tell("alert", trouble=trouble)
+        _alert(Course(settings, night_rules.rules(settings), day, step, tell), alerts, judged, since)
+    except Exception as trouble:  # often what the night failed of, which is to be told
+        tell("alert", trouble=night_book.reason(trouble))
+        _tell_at_once(settings, alerts[0], tell)
 
 
-def _alert(course: Course, alerts: list[Alert], judged: Collection[str]) -> list[Alert]:
-    told = course.step("alert", partial(alert_desk.tell, course.settings, course.rules, alerts, judged))
+def _tell_at_once(settings: Settings, alert: Alert, tell: Tell) -> None:
+    with suppress(UserError):  # where even whom to tell is wrong
+        tell("alert", new=1, trouble=alert_desk.tell_at_once(night_rules.alerts(settings), alert, settings.data))
+
+
+def _alert(course: Course, alerts: list[Alert], judged: Collection[str], since: str) -> list[Alert]:
+    told = course.step("alert", partial(alert_desk.tell, course.settings, course.rules, alerts, judged, since))
     course.tell("alert", holding=len(alerts), new=len(told.new), trouble=told.trouble)
     return told.new
-
-
-def _of_discovery(found: Discovery) -> dict[str, Any]:
-    return {
-        "files": found.file_count,
-        "changed": sum(batch.file_count for batch in found.batches),
-        "batches": len(found.batches),
-        "unreadable": len(found.unreadable),
-    }
-
-
-def _of_ingest(taken: IngestSummary) -> dict[str, Any]:
-    return {
-        "files": len(taken.report.taken),
-        "lines": taken.line_count,
-        "calls": taken.call_count,
-        "quarantined": taken.quarantined_count,
-        "version": taken.version,
-    }
-
-
-def _of_prune(plan: Plan) -> dict[str, Any]:
-    return {
-        "before": plan.before,
-        "days": len(plan.days),
-        "calls": plan.call_count,
-        "outcomes": plan.outcome_count,
-        "without_time": plan.untimed_count,
-        "reports": len(plan.reports),
-    }
-
-
-def _of_build(built: BuildSummary) -> dict[str, Any]:
-    return {
-        "published": built.is_new,
-        "catalogue": built.catalogue.resolve().name,
-        "unpriced_calls": built.unpriced_call_count,
-    }

@@ -3,7 +3,9 @@
 Imported first of what imports Prefect: it sets what Prefect reads of the environment.
 """
 
+import ctypes
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +26,8 @@ for _name, _value in {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    # So many nights to come are written down, and so many are made up after the machine was off; the default is 3.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "30",
 }.items():
     os.environ.setdefault(_name, _value)
 
@@ -38,6 +42,7 @@ from pipelines.settings import UserError
 
 SERVER_START_SECONDS = 120  # the first start migrates a new database; 20 s is usual on a busy machine
 SERVER_STOP_SECONDS = 15
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 class OwnServer:
@@ -56,6 +61,7 @@ class OwnServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for us: the run under way still needs its server
+                preexec_fn=_end_with_the_parent,
             )
 
     def has_ended(self) -> bool:
@@ -107,7 +113,7 @@ def prefect_server(home: Path) -> Iterator[tuple[str, OwnServer | None]]:
 def close_dead_runs(client: SyncPrefectClient) -> int:
     """Ends the runs that a power failure left Running or Pending, which frees their slot; returns how many.
 
-    Only for a server that was just started: nobody else can be running anything on it.
+    Only for a server that was just started: what still runs, orphaned, can tell it nothing, and holds the lock.
     """
     unfinished = filters.FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
     names = [flow.name for flow in (flows.nightly, flows.backfill, flows.reprice)]
@@ -118,6 +124,12 @@ def close_dead_runs(client: SyncPrefectClient) -> int:
     for run in runs:
         client.set_flow_run_state(run.id, Crashed(message="The machine stopped during this run."), force=True)
     return len(runs)
+
+
+def _end_with_the_parent() -> None:
+    """In the child: killed, `serve` would leave a server behind that nobody starts again. Linux alone knows how."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def answers(url: str) -> bool:

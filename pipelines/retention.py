@@ -5,12 +5,14 @@ completed by the next build, nightly, prune or forget-user.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipelines import erasure, forgetting, ledger, proof, pruning, stages
+from pipelines import erasure, forgetting, ledger, night_book, proof, pruning, stages
 from pipelines.forgetting import Found
 from pipelines.ledger import Ledger
 from pipelines.log_files import OWN_FOLDERS
@@ -46,7 +48,11 @@ def prune_ledger(settings: Settings, before: date) -> Plan:
 def prune(settings: Settings, before: date, is_dry_run: bool = False) -> Pruned:
     """`prune_ledger`, then a build, where anything was taken out or an earlier run died before its build. Raises
     UserError, LedgerBusy, NotPublished."""
-    _check_folder(settings)
+    with _by_itself(settings, is_dry_run):
+        return _pruned(settings, before, is_dry_run)
+
+
+def _pruned(settings: Settings, before: date, is_dry_run: bool) -> Pruned:
     with ledger.opened(settings.data, settings.wait_seconds) as store:
         held, is_open = _byte_count(store.data), erasure.is_open(store)
         if is_dry_run:
@@ -61,9 +67,13 @@ def prune(settings: Settings, before: date, is_dry_run: bool = False) -> Pruned:
 def forget_user(settings: Settings, user: str, is_dry_run: bool = False) -> Forgotten:
     """Takes the person out of the ledger and of all that is published or kept, and looks for the name. Raises UserError
     (also where nothing names them), LedgerBusy, NotPublished."""
-    _check_folder(settings)
     if not user.strip():
         raise UserError("forget-user: no name; give the user as the logs name them")
+    with _by_itself(settings, is_dry_run):
+        return _forgotten(settings, user, is_dry_run)
+
+
+def _forgotten(settings: Settings, user: str, is_dry_run: bool) -> Forgotten:
     sought = Sought(user, [str(settings.data.resolve())])
     _refuse_what_would_bring_it_back(settings, sought)
     with ledger.opened(settings.data, settings.wait_seconds) as store:
@@ -81,9 +91,16 @@ def forget_user(settings: Settings, user: str, is_dry_run: bool = False) -> Forg
         return Forgotten(found, logs, told_by, proof.search(store, sought))
 
 
-def _check_folder(settings: Settings) -> None:
+@contextmanager
+def _by_itself(settings: Settings, is_dry_run: bool) -> Iterator[None]:
+    """With no night going on, which may hold names in memory, and nothing that a build would publish in passing."""
     if not (settings.data / "manifest.sqlite").exists():
         raise UserError(f"{settings.data}: no data folder of tokenspread; check --data")
+    with night_book.alone(settings.data, settings.wait_seconds):
+        if not is_dry_run and (stopped := night_book.stopped(settings.data)):
+            fix = "mend that, or publish it with tokenspread nightly --accept, first"
+            raise UserError(f"{settings.data}: {stopped}, and a build would publish it; {fix}")
+        yield
 
 
 def _refuse_what_would_bring_it_back(settings: Settings, sought: Sought) -> None:

@@ -55,7 +55,10 @@ def _horizon(settings: Settings, keep_days: int | None, before: str | None) -> d
     if keep_days is not None and before is not None:
         raise UserError("--keep-days and --before: give one of them")
     if before is not None:
-        return _day(before)
+        day = _day(before)
+        if day > datetime.now(UTC).date():
+            raise UserError(f"--before {before}: is to come, and all calls are before it; give a day that is past")
+        return day
     days = night_rules.rules(settings).keep_days if keep_days is None else keep_days
     if days is None:
         raise UserError("prune: how much to keep? Give --keep-days N or --before DATE, or set days in [retention]")

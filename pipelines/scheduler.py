@@ -12,8 +12,9 @@ Ctrl-C, which ends it. Missed nights start at once.
 import asyncio
 import signal
 import sys
-from contextlib import suppress
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,13 +30,15 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.runner import Runner
 from prefect.schedules import Cron, Schedule
+from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_HOME, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
-from pipelines import flows
+from pipelines import dated, flows, lock, night_rules
 from pipelines.settings import Settings, UserError
 
 LOOK_SECONDS = 1  # at a server of our own, whether it still runs
+PAUSE_SECONDS = 10  # before it is started once more
 TAG = "tokenspread"  # of every run of ours, so that what watches over them leaves a server's other runs alone
 ENDED = ("Completed", "Failed", "Crashed", "Cancelled", "TimedOut", "Cancelling")
 WAITING = ("AwaitingRetry", "Paused", "Suspended", "AwaitingConcurrencySlot", "Scheduled", "Late")
@@ -49,14 +52,17 @@ def serve(settings: Settings, cron: str, timezone: str) -> None:
     if not settings.logs and not settings.outcomes:
         raise UserError("no logs to take in every night: set logs in [input] of tokenspread.toml")
     schedule = _schedule(cron, timezone)
+    night_rules.rules(settings)  # a mistake in them is told now, not at night
+    dated.of_any_day(settings.logs)
     home = settings.data.absolute() / "prefect"
     home.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
-    with temporary_settings({PREFECT_HOME: home}), prefect_server(home) as (url, server):
+    with _served_once(home), temporary_settings({PREFECT_HOME: home}), prefect_server(home) as (url, server):
         with get_client(sync_client=True) as client:
             watch_over_runs(client)
         runner = _runner(settings, schedule)
-        print(f"nightly/{runner.name} is scheduled at {cron} {timezone}; Prefect shows it at {url}", flush=True)
+        when = f"scheduled at {cron} {timezone}, next at {_next(cron, timezone):%Y-%m-%d %H:%M %Z}"
+        print(f"nightly/{runner.name} is {when}; Prefect shows it at {url}", flush=True)
         asyncio.run(_carry_out(runner, server))
 
 
@@ -101,7 +107,9 @@ async def _keep(server: OwnServer) -> None:
         await asyncio.sleep(LOOK_SECONDS)
         if server.has_ended():
             print("the Prefect server has ended; it is started again", flush=True)
-            server.start()
+            with suppress(OSError):  # no process, no disk: as if it had ended at once
+                server.start()
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 def _schedule(cron: str, timezone: str) -> Schedule:
@@ -109,11 +117,33 @@ def _schedule(cron: str, timezone: str) -> Schedule:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):
         raise UserError(f"--timezone {timezone}: not an IANA time zone; give one like Europe/Berlin or UTC") from None
+    fix = 'give minute, hour, day, month and weekday, as in "15 2 * * *"'
     try:
-        return Cron(cron, timezone=timezone)
+        schedule = Cron(cron, timezone=timezone)
     except ValueError:
-        fix = 'give minute, hour, day, month and weekday, as in "15 2 * * *"'
         raise UserError(f"--cron {cron!r}: not a cron expression; {fix}") from None
+    if _next(cron, timezone) is None:
+        raise UserError(f"--cron {cron!r}: there is no such day; {fix}")
+    return schedule
+
+
+def _next(cron: str, timezone: str) -> datetime | None:
+    """When it is due next, in its time zone; None: never."""
+    try:
+        return asyncio.run(CronSchedule(cron=cron, timezone=timezone).get_dates(1))[0]
+    except (ValueError, IndexError):
+        return None
+
+
+@contextmanager
+def _served_once(home: Path) -> Iterator[None]:
+    """Two that serve one data folder would each put its schedule in the place of the other's."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held(home / ".serve.lock"))
+        except lock.Busy as busy:
+            raise UserError(f"{home.parent}: is served already ({busy}); stop that one first") from None
+        yield
 
 
 def automations() -> list[AutomationCore]:

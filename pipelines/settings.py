@@ -35,7 +35,7 @@ class GateClosed(NotPublished):
     """The gate has reasons against what was built."""
 
     def __init__(self, reasons: list[str]) -> None:
-        super().__init__("; ".join(reasons))
+        super().__init__("; ".join(reasons) + "; to publish it all the same: tokenspread nightly --accept")
         self.reasons = reasons
 
 
@@ -60,7 +60,8 @@ class Settings:
     prices_as_of: datetime | None = None  # price as was believed at this instant (UTC)
     bill_mappings: dict[str, Any] = field(default_factory=dict)
     target_margin_share: str | None = None  # share of the revenue that is to be left, such as 0.3
-    night_tables: dict[str, dict[str, Any]] = field(default_factory=dict)  # NIGHT_TABLES as they were given
+    # NIGHT_TABLES as they were given; a webhook is a secret
+    night_tables: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     wait_seconds: float = 0  # for another run that is writing
     config: Path | None = None  # where they were read from
 
@@ -109,6 +110,8 @@ def document_of(config: Path, known: tuple[str, ...]) -> dict[str, dict[str, Any
         raise UserError(f"{config}: not valid TOML ({error}); mend that line") from None
     _refuse_unknown(config, "", document, known)
     for name, table in document.items():
+        if name in NIGHT_TABLES and not isinstance(table, dict):  # which may be a secret
+            raise UserError(f"{config}: [{name}] is a table of settings; write it as one")
         _refuse_other_than(dict, config, f"[{name}]", table)
     return document
 

@@ -9,17 +9,16 @@ LEAST_BYTES = 5  # of a name that is looked for among bytes: shorter ones occur 
 
 
 class Sought:
-    """`name` names a person in a text that holds it as a word: `user_1` is in `user_1/a`, and not in `user_10`.
+    """`name` names a person in a text that holds it as a word: `user_1` is in `user_1/a`, and not in `user_10` or
+    `a_user_1`.
 
     `besides` are texts that hold the name and are none of the person's, such as the path of the data folder.
     """
 
     def __init__(self, name: str, besides: Iterable[str] = ()) -> None:
         self.name, self.besides = name, [text for text in besides if name in text]
-        before = r"(?<![^\W_])" if name[0].isalnum() else ""
-        after = r"(?![^\W_])" if name[-1].isalnum() else ""
-        self._word = re.compile(before + re.escape(name) + after)
-        self._around = re.compile(rf"[^\W_]*{re.escape(name)}[^\W_]*")
+        self._word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+        self._around = re.compile(rf"\w*{re.escape(name)}\w*")
         self._data = name.encode()
         self._longer: dict[tuple[int, int], set[bytes]] = {}  # by where the name begins in them, and their length
         for text in self.besides:

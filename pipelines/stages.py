@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -176,3 +177,17 @@ def _unpriced_call_count(settings: Settings) -> int:
 def query(settings: Settings, text: str) -> pl.DataFrame:
     """Rows of one SELECT over the published tables. Raises UserError."""
     return sandbox.query(settings.data / "warehouse.duckdb", text)
+
+
+def restated(settings: Settings, since: str | None) -> list[dict[str, Any]]:
+    """Rows of `restatements`, against the catalogue of that name where it is still there, else against the publication
+    before. Raises UserError."""
+    link = settings.data / "warehouse.duckdb"
+    catalogue = link.resolve().parent / since if since else None
+    if catalogue is None or not catalogue.exists():
+        return query(settings, "from restatements order by day nulls last").rows(named=True)
+    before = sandbox.published_days(catalogue)
+    with sandbox.connect_sandboxed(link) as connection:
+        sandbox.open_room(connection, {"published_days": before}, ["restatements"])
+        warehouse.make_tables(connection, ["restatements"])
+        return warehouse.frame_of(connection, "from restatements order by day nulls last").rows(named=True)

@@ -67,12 +67,11 @@ def gaps_of(days: list[date]) -> list[tuple[date, date]]:
 
 
 def _reading(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
-    connection.row_factory = sqlite3.Row
     try:
+        connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
         number = connection.execute("pragma user_version").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        connection.close()
+    except sqlite3.Error as error:
         raise UserError(f"{path}: cannot be read ({error}); restore it from a backup") from None
     if number != SCHEMA_NUMBER:
         connection.close()

@@ -122,7 +122,7 @@ MISTAKES = {
     "config of wrong types": (["run", "--config", "wrong.toml"], 1, "wrong.toml: [input] logs cannot be 5"),
     "data folder is a file": (["run", "log.jsonl", "--data", "notes.txt"], 1, "notes.txt: cannot be written"),
     "data folder cannot be made": (["run", "log.jsonl", "--data", "notes.txt/x"], 1, "notes.txt/x: cannot be written"),
-    "data folder is another's": (["run", "log.jsonl", "--data", "other"], 1, "other: has a 'staging' that"),
+    "data folder is another's": (["run", "log.jsonl", "--data", "other"], 1, "other: has a 'staging' and no manifest"),
     "manifest is junk": (["run", "log.jsonl", "--data", "junk"], 1, "manifest.sqlite: the manifest is damaged"),
 }
 

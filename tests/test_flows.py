@@ -141,7 +141,8 @@ def test_a_closed_gate_fails_the_night_once_and_says_why(config: Path, caplog: p
     (config.parent / "broken.jsonl").write_text(call(7) + broken, encoding="utf-8")
     state = carried_out(flows.nightly, config)
     assert state.is_failed()
-    assert state.message == "quarantined: 9 of 10 new lines, 90.0% where [gate] quarantined allows 5%"
+    reason = "quarantined: 9 of 10 new lines, 90.0% where [gate] quarantined allows 5%"
+    assert state.message == f"{reason}; to publish it all the same: tokenspread nightly --accept"
     told = told_to_prefect(state, 4)
     assert told["tasks"] == ["alert-1", "build-1", "discover-1", "ingest-1"]
     assert {task["run_count"] for task in told["task runs"]} == {1}

@@ -85,7 +85,7 @@ def test_the_webhook_of_the_environment_wins(tmp_path, monkeypatch):
         ('[alerts]\nanomalies = "yes"', r"\[alerts\] anomalies cannot be 'yes'"),
         ("[alerts]\nmargin_scenario = 50", r"\[alerts\] margin_scenario cannot be 50"),
         ('[[alerts.spend]]\nby = "team"\nlimit_usd = 1', r"by cannot be 'team'; choose one of all, feature"),
-        ('[[alerts.spend]]\nby = "user"', r"limit_usd cannot be None"),
+        ('[[alerts.spend]]\nby = "user"', r"limit_usd is missing"),
         ("[[alerts.spend]]\nlimit_usd = 0", r"limit_usd cannot be 0"),
         ("[[alerts.spend]]\nlimit_usd = 1\ndays = 0", r"days cannot be 0"),
         ("[[alerts.spend]]\nlimit_usd = 1\nname = 7", r"name cannot be 7"),

@@ -15,14 +15,17 @@ SHOWN = 40  # restated days; `restatements` has all
 
 
 def write(night: Night, data: Path, query: Query) -> Path:
-    """Writes the report of the night's day, in place of one that an earlier night for the same day wrote."""
+    """Writes the report of the night's day, in place of one that an earlier night for the same day wrote, but where
+    this one has nothing to tell."""
     folder = data / "reports"
+    path, unfinished = folder / f"{night.day}.txt", folder / f".{night.day}.txt"
+    if path.exists() and night.status == "unchanged" and not night.alerts and not night.restated:
+        return path
     folder.mkdir(mode=0o700, exist_ok=True)
     stream = io.StringIO()
     stream.writelines(harmless(line) + "\n" for line in lines(night))
     stream.write("\n")
     terminal.write(query, "feature", False, stream)
-    path, unfinished = folder / f"{night.day}.txt", folder / f".{night.day}.txt"
     unfinished.write_text(stream.getvalue(), encoding="utf-8")
     fsync(unfinished)
     os.replace(unfinished, path)

@@ -69,9 +69,15 @@ def _running(status: Status) -> list[str]:
 def _alerts(status: Status) -> list[str]:
     if not status.alerts:
         return ["alerts      none"]
-    lines = [f"alerts      {alert['kind']}: {alert['text']}" for alert in status.alerts[:SHOWN_ALERTS]]
+    lines = [
+        f"alerts      {alert['kind']}: {alert['text']}{_undelivered(alert)}" for alert in status.alerts[:SHOWN_ALERTS]
+    ]
     more = len(status.alerts) - SHOWN_ALERTS
     return lines + ([f"            and {count(more)} more (--json has all)"] if more > 0 else [])
+
+
+def _undelivered(alert: dict[str, Any]) -> str:
+    return " (not delivered yet)" if alert["due_at"] and not alert["sent_at"] else ""
 
 
 def _disk(status: Status) -> list[str]:

@@ -20,6 +20,7 @@ import pytest
 
 from pipelines import alert_book, alert_delivery, alert_desk, alert_rules, night_rules
 from pipelines.alert_desk import Told
+from pipelines.manifest import now
 from pipelines.settings import Settings
 from pipelines.summaries import Alert
 
@@ -81,13 +82,15 @@ def spend(name: str = "reply", impact: str = "2.340000000000") -> Alert:
 
 
 def event(name: str, day: date = DAY) -> Alert:
-    return Alert(json.dumps(["anomaly", name, str(day)]), "anomaly", day, f"feature {name} leapt", "feature", name)
+    return Alert(
+        json.dumps(["model_swap", name, str(day)]), "model_swap", day, f"feature {name} leapt", "feature", name
+    )
 
 
 def tell(folder: Path, *alerts: Alert, judged: tuple[str, ...] = ("spend",), **told: Any) -> Told:
     """One night's alerts, with [alerts] as `told`."""
     settings = Settings(data=folder / "data", night_tables={"alerts": told})
-    return alert_desk.tell(settings, night_rules.rules(settings), list(alerts), judged)
+    return alert_desk.tell(settings, night_rules.rules(settings), list(alerts), judged, now())
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -137,7 +140,7 @@ def test_a_receiver_that_is_away_for_a_moment_is_tried_again(tmp_path):
 
 def test_what_was_not_taken_is_tried_again_the_next_night_with_the_same_id(tmp_path):
     with receiver(500, 500, 500, 200) as hook:
-        told = tell(tmp_path, spend(), event("triage"), judged=("spend", "anomaly"), webhook=hook.url)
+        told = tell(tmp_path, spend(), event("triage"), judged=("spend", "model_swap"), webhook=hook.url)
         assert told.trouble == "127.0.0.1 answered 500"
         assert len(hook.requests) == 3
         assert tell(tmp_path, spend("sort"), webhook=hook.url) == Told([spend("sort")], None)
@@ -250,7 +253,7 @@ def test_killed_after_it_was_delivered_it_is_delivered_again(tmp_path, monkeypat
 
 def test_without_a_channel_alerts_are_noted_and_a_later_one_is_not_flooded(tmp_path):
     old, news, by_backfill = date(2026, 3, 10), date(2026, 3, 19), date(2026, 3, 1)
-    kinds = ("spend", "anomaly")
+    kinds = ("spend", "model_swap")
     assert tell(tmp_path, spend("over"), spend("goes on"), event("a", old), judged=kinds).trouble is None
     tell(tmp_path, spend("goes on"), event("a", news), event("a", by_backfill), judged=kinds)
     assert [row["sent_at"] for row in rows(tmp_path)] == [None] * 5
@@ -279,7 +282,7 @@ def test_a_message_names_no_more_of_the_data_than_its_folder(tmp_path):
     rules = night_rules.rules(settings)
     with receiver(200) as hook:
         rules = replace(rules, alerts=replace(rules.alerts, webhook=hook.url))
-        alert_desk.tell(settings, rules, [spend()], ("spend",))
+        alert_desk.tell(settings, rules, [spend()], ("spend",), now())
     (message,) = hook.messages
     assert message["data"] == "a\x1bfolder"
     assert message["text"].startswith("tokenspread, a\\x1bfolder: 1 alert\n")

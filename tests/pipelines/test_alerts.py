@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipelines import alert_book, alert_desk, alert_rules, night_rules, nights, stages
 from pipelines.alert_rules import EVENTS, KINDS
-from pipelines.manifest import Manifest
+from pipelines.manifest import Manifest, now
 from pipelines.settings import GateClosed, Settings, StorageTrouble, UserError
 from pipelines.summaries import Alert
 from tests.pipelines.logs import jsonl
@@ -66,7 +66,7 @@ def published(settings: Settings) -> Settings:
 
 def told(settings: Settings, day: date = DAY, kind: str | None = None) -> list[str]:
     """The texts of what holds on that day, of a kind."""
-    alerts, _ = alert_desk.of_night(settings, night_rules.rules(settings), day)
+    alerts, _ = alert_desk.of_night(settings, night_rules.rules(settings), day, [])
     return [alert.text for alert in alerts if kind in (None, alert.kind)]
 
 
@@ -100,7 +100,7 @@ def test_spend_above_its_limit_in_the_days_to_the_night(tmp_path):
     ]  # fmt: skip
     limits = [SPEND, SPEND | {"name": "reply"}, {"by": "all", "limit_usd": 15.5}, SPEND | {"limit_usd": 10.9}]
     settings = published(shop(tmp_path, calls, alerts={"spend": limits}))
-    alerts, judged = alert_desk.of_night(settings, night_rules.rules(settings), DAY)
+    alerts, judged = alert_desk.of_night(settings, night_rules.rules(settings), DAY, [])
     once = "feature reply cost at least 11.00 USD in the 7 days to 2026-03-20 (1 call has no price), limit 10.00 USD"
     assert [(alert.text, alert.impact_usd) for alert in alerts] == [
         (once, Decimal(1)),
@@ -109,8 +109,9 @@ def test_spend_above_its_limit_in_the_days_to_the_night(tmp_path):
         (once.replace("10.00", "10.90"), Decimal("0.1")),
     ]
     assert {(alert.dimension, alert.name) for alert in alerts} == {("feature", "reply"), ("all", "all")}
-    new = alert_desk.tell(settings, night_rules.rules(settings), alerts, judged).new
-    assert [alert.key for alert in new] == [LIMIT, '["spend", "all", "all", 1, "15.5"]', LIMIT.replace("10", "10.9")]
+    new = alert_desk.tell(settings, night_rules.rules(settings), alerts, judged, now()).new
+    keys = [LIMIT, '["spend", "all", "all", 1, "15.5"]', LIMIT.replace("10", "10.9")]
+    assert [alert.key for alert in new] == keys
 
 
 def test_a_cost_next_to_its_limit_is_told_in_all_its_digits(tmp_path):
@@ -147,8 +148,8 @@ def test_an_old_night_and_a_day_beyond_the_log_leave_spend_as_it_is(tmp_path):
     assert night(settings, before + timedelta(days=8)) == []
     assert night(settings, later) == []
     assert ended(settings) == {LIMIT: False}
-    # nor does a day that was named by mistake make old ones of those that come
-    assert night(settings, date(2999, 1, 1)) == []
+    with pytest.raises(UserError, match="there is no night of 2999-01-01"):  # it would make old ones of all that come
+        night(settings, date(2999, 1, 1))
     append(tmp_path, [call(30, later)])
     assert night(settings, later) == ['["spend", "feature", "reply", 7, "40"]']
 
@@ -166,7 +167,7 @@ def test_margins_below_the_target_in_the_scenario(tmp_path):
     ]  # fmt: skip
     settings = published(shop(tmp_path, calls, REVENUE, target_margin_share="0.3"))
     rules = night_rules.rules(settings)
-    alerts, judged = alert_desk.of_night(settings, rules, DAY)
+    alerts, judged = alert_desk.of_night(settings, rules, DAY, [])
     everything = (
         "all calls: at prices of +50% at most -648.00 USD are left of 300.00 USD revenue over the whole log, "
         "-216.0% of it (1 call has no price); target 30%"
@@ -177,8 +178,8 @@ def test_margins_below_the_target_in_the_scenario(tmp_path):
         ("customer dent: at prices of +50% -3.00 USD are left of 0.00 USD revenue over the whole log; target 30%", 3),
         (f"customer acme: {acme}", Decimal(5)),
     ]
-    assert alert_desk.tell(settings, rules, alerts, judged).new == alerts
-    assert alert_desk.tell(settings, rules, alerts, judged).new == []
+    assert alert_desk.tell(settings, rules, alerts, judged, now()).new == alerts
+    assert alert_desk.tell(settings, rules, alerts, judged, now()).new == []
     without_target = told(replace(settings, target_margin_share=None))
     assert [text.partition(":")[0] for text in without_target] == ["all calls", "customer dent"]
 
@@ -250,9 +251,7 @@ def test_anomalies_of_the_night_the_greatest_first(tmp_path):
         ("feature", "reply", 40),
         ("feature", "triage", -25),
         ("all", "all", 15),
-        ("customer", "unattributed", 15),
         ("model", "lab/m", 15),
-        ("user", "unattributed", 15),
     ]
     texts = [alert.text for alert in alerts]
     assert texts[0] == "feature reply cost 50.00 USD on 2026-03-20, usually 10.00 USD on a Friday (+40.00 USD)"
@@ -263,7 +262,7 @@ def test_anomalies_of_the_night_the_greatest_first(tmp_path):
     impacts = [abs(alert.impact_usd) for alert in alerts]
     assert impacts == sorted(impacts, reverse=True)
     assert night(settings) == []
-    assert all(ended(settings).values())
+    assert not any(ended(settings).values()), "they go on, for all that is known"
     assert told(replace(settings, night_tables={"alerts": {"anomalies": False}})) == []
 
 
@@ -272,7 +271,7 @@ def test_of_many_anomalies_the_last_says_how_many_more(tmp_path):
     calls = [each for user in users for each in (*weeks(10, user_id=user), call(100, user_id=user))]
     texts = told(published(shop(tmp_path, calls)), DAY, "anomaly")
     assert len(texts) == alert_rules.MOST_ANOMALIES
-    everywhere = 4  # all, reply, unattributed as a customer, lab/m
+    everywhere = 3  # all, reply, lab/m
     more = len(users) + everywhere - alert_rules.MOST_ANOMALIES
     assert [text for text in texts if "more" in text] == [texts[-1]]
     assert texts[-1].endswith(f"; and {more} more of less impact in spend_anomalies")
@@ -282,7 +281,7 @@ def test_names_from_logs_stay_in_their_line_and_call_nobody(tmp_path):
     evil = "a\n<!channel> @here [x](y) ana@shop " + "z" * 200
     limit = {"by": "user", "limit_usd": 1}
     settings = published(shop(tmp_path, [call(5, user_id=evil)], alerts={"spend": limit}))
-    (alert,) = alert_desk.of_night(settings, night_rules.rules(settings), DAY)[0]
+    (alert,) = alert_desk.of_night(settings, night_rules.rules(settings), DAY, [])[0]
     shown = "a\\n\\x3c!channel\\x3e \\x40here [x](y) ana@shop " + "z" * 65 + "..."
     assert alert.text.startswith(f"user {shown} cost 5.00 USD")
     assert alert.name == evil
@@ -356,8 +355,8 @@ def test_why_a_night_failed_is_not_hidden_by_what_cannot_be_told(tmp_path, monke
 
 # The book against a slow one in plain Python.
 
-STATES = [("spend", "a"), ("spend", "b"), ("margin", "a"), ("gate", "a"), ("failure", "a")]
-HAPPENING = [("model_swap", "a"), ("anomaly", "a"), ("anomaly", "b")]
+STATES = [("spend", "a"), ("spend", "b"), ("margin", "a"), ("gate", "a"), ("anomaly", "a")]
+HAPPENING = [("model_swap", "a"), ("model_swap", "b")]
 
 NIGHT = st.fixed_dictionaries(
     {
@@ -421,12 +420,14 @@ def test_each_is_told_at_its_rising_edges(tmp_path_factory, told_nights):
         alerts = alerts_of(told_night, day)
         manifest.connection.execute("insert into night (day, status) values (?, 'published')", (day.isoformat(),))
         channels = {"webhook": None} if told_night["is_set"] else {}
-        new = alert_book.note(manifest, alerts, told_night["judged"], channels)
+        begun = now()
+        alert_book.note(manifest, alerts, told_night["judged"], channels)
+        new = alert_book.opened_since(manifest, begun)
         expected, to_deliver = slow.night(day, alerts, told_night["judged"], told_night["is_set"])
-        assert [alert.key for alert in new] == expected
+        assert new == set(expected)
         if not channels:
             continue
-        due = alert_book.due(manifest)
+        due = alert_book.due(manifest, channels)
         assert [row["alert_id"] for row in due] == to_deliver
         if told_night["is_taken"]:  # else it was refused, or whoever sent it was killed
             alert_book.mark_sent(manifest, due, "webhook", channels)
@@ -444,7 +445,7 @@ def test_with_a_channel_that_takes_all_each_rising_edge_is_delivered_once(tmp_pa
     for holding in history:
         alerts = [Alert(json.dumps(state), state[0], DAY, "x") for state in sorted(holding)]
         alert_book.note(manifest, alerts, KINDS, ["webhook"])
-        due = alert_book.due(manifest)
+        due = alert_book.due(manifest, ["webhook"])
         assert [row["key"] for row in due] == [json.dumps(state) for state in sorted(holding - before)]
         alert_book.mark_sent(manifest, due, "webhook", ["webhook"])
         before = holding

@@ -237,8 +237,8 @@ def test_the_system_calls_of_a_commit_are_in_the_order_that_it_promises(tmp_path
 MISTAKES = {
     "junk manifest": ("manifest.sqlite", b"not a database at all, really not" * 50, "manifest is damaged"),
     "manifest of another version": ("manifest.sqlite", None, "of another version of tokenspread"),
-    "staging is a file": ("staging", b"x", "has a 'staging' that tokenspread did not make"),
-    "ledger is a file": ("ledger", b"x", "has a 'ledger' that tokenspread did not make"),
+    "staging is a file": ("staging", b"x", "has a 'staging' and no manifest that knows it"),
+    "ledger is a file": ("ledger", b"x", "has a 'ledger' and no manifest that knows it"),
     "the data folder is a file": ("", b"x", "cannot be written"),
 }
 

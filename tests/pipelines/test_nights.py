@@ -78,6 +78,33 @@ def test_a_night_that_died_after_it_published_is_told_of_by_the_next(tmp_path):
     assert nights.run(settings_of(shop, tmp_path / "data"), DAY).restated == []
 
 
+def test_what_a_run_in_between_restated_is_told_too(tmp_path):
+    shop = Shop(tmp_path, 1)
+    settings = settings_of(shop, tmp_path / "data")
+    shop.night()
+    nights.run(settings, DAY)
+    (shop.logs / "late.jsonl").write_bytes(jsonl([call(10_001, 0, shop.randomly, action_id="new")]))
+    stages.ingest(settings)
+    stages.build(settings)
+    (shop.logs / "new.jsonl").write_bytes(jsonl([call(10_002, 4, shop.randomly, action_id="newer")]))
+    told = nights.run(settings, DAY).restated
+    assert [(row["day"], row["change"]) for row in told] == [(DAY, "calls"), (date(2026, 10, 5), "new day")]
+    assert told[0]["call_count"] == told[0]["call_count_before"] + 1
+
+
+def test_an_emptied_manifest_does_not_make_the_ledger_rubbish(tmp_path):
+    shop = Shop(tmp_path, 1)
+    settings = settings_of(shop, tmp_path / "data")
+    shop.night()
+    nights.run(settings, DAY)
+    before = sorted((tmp_path / "data" / "ledger").rglob("*.parquet"))
+    for path in (tmp_path / "data").glob("manifest.sqlite*"):
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="no manifest that knows it; restore manifest.sqlite from a backup"):
+        nights.run(settings, DAY)
+    assert sorted((tmp_path / "data" / "ledger").rglob("*.parquet")) == before
+
+
 def test_a_thousand_small_files_take_few_steps(tmp_path):
     steps: list[str] = []
 
@@ -165,7 +192,69 @@ class TestGate:
             return
         with pytest.raises(GateClosed, match="calls: 2026-10-22 has 29 calls, 29.0% of the 100 that its weekday"):
             nights.run(settings, day)
-        assert nights.run(settings, DAY).status == "published", "another day's night has nothing against it"
+
+    def prices(self, tmp_path: Path, *models: str) -> Path:
+        rows = "".join(f"acme,{model},{of},1\n" for model in models for of in ("input", "output"))
+        (tmp_path / "prices.csv").write_text(
+            "provider,model,token_class,usd_per_million,valid_from\n" + rows.replace(",1\n", ",1,\n")
+        )
+        return tmp_path / "prices.csv"
+
+    def test_a_price_that_came_hides_no_new_call_without_one_and_a_price_that_went_is_told(self, tmp_path):
+        shop = Shop(tmp_path, 1)
+        more = {"provider": "acme"}
+        before = [call(n, 0, shop.randomly, model="known", **more) for n in range(50)]
+        before += [call(100 + n, 0, shop.randomly, model="late-priced", **more) for n in range(50)]
+        (shop.logs / "before.jsonl").write_bytes(jsonl(before))
+        settings = settings_of(shop, tmp_path / "data", night_tables={}, prices=self.prices(tmp_path, "known"))
+        nights.run(settings, DAY, accept=True)
+        new = [call(200 + n, 1, shop.randomly, model="of-nobody", **more) for n in range(10)]
+        (shop.logs / "new.jsonl").write_bytes(jsonl(new))
+        self.prices(tmp_path, "known", "late-priced")
+        with pytest.raises(GateClosed, match="unpriced: 10 of 10 new calls"):
+            nights.run(settings, DAY)
+        nights.run(settings, DAY, accept=True)
+        self.prices(tmp_path, "late-priced")
+        with pytest.raises(GateClosed, match="unpriced: 50 of 110 calls that had been published with a price, 45.5%"):
+            nights.run(settings, DAY)
+
+    def test_a_thin_day_that_was_stopped_is_stopped_in_the_nights_of_other_days_too(self, tmp_path):
+        shop = Shop(tmp_path, 1)
+        settings = settings_of(shop, tmp_path / "data", night_tables={})
+        for week in range(4):
+            calls = [call(1000 * week + n, 7 * week, shop.randomly) for n in range(1 if week == 3 else 50)]
+            (shop.logs / f"{week}.jsonl").write_bytes(jsonl(calls))
+            if week == 2:
+                nights.run(settings, date(2026, 10, 15))
+        for day in (date(2026, 10, 22), date(2026, 10, 23), date(2026, 10, 16)):
+            with pytest.raises(GateClosed, match="calls: 2026-10-22 has 1 calls, 2.0% of the 50"):
+                nights.run(settings, day)
+        assert nights.run(settings, date(2026, 10, 22), accept=True).status == "published"
+        (shop.logs / "late.jsonl").write_bytes(jsonl([call(9000, 21, shop.randomly)]))
+        assert nights.run(settings, date(2026, 10, 23)).status == "published", "the day was accepted"
+
+    def test_logs_that_are_a_day_behind_are_published(self, tmp_path):
+        shop = Shop(tmp_path, 1)
+        settings = settings_of(shop, tmp_path / "data", night_tables={})
+        for day in range(25):
+            (shop.logs / f"{day}.jsonl").write_bytes(jsonl(call(100 * day + n, day, shop.randomly) for n in range(9)))
+            if day > 22:
+                night = nights.run(settings, date(2026, 10, 2 + day))
+                assert night.status == "published"
+        assert [alert.kind for alert in night.alerts if alert.kind == "thin_day"] == []
+        with ledger.opened(settings.data) as store:
+            assert store.manifest.one("select count(*) from alert where kind = 'thin_day' and ended_at is null") == 1
+
+    def test_what_it_stopped_is_not_published_in_passing(self, tmp_path, capsys):
+        from pipelines import cli, retention
+
+        _, settings = self.bad(tmp_path)
+        with pytest.raises(GateClosed):
+            nights.run(settings, DAY)
+        with pytest.raises(UserError, match="was stopped at the gate .* and a build would publish it"):
+            retention.prune(settings, date(2026, 10, 1))
+        assert cli._build(settings) == 0
+        assert "was stopped at the gate" in capsys.readouterr().err
 
 
 class TestAtOnce:
@@ -192,8 +281,8 @@ class TestAtOnce:
         stages.ingest(batch)
         stages.build(batch)
         assert published_figures(tmp_path / "data") == published_figures(tmp_path / "batch")
-        published = [line for text in said[:2] for line in text.splitlines() if "build published=True" in line]
-        assert len(published) + ("ledger version 1" in said[2]) <= 2
+        with ledger.opened(tmp_path / "data") as store:
+            assert store.manifest.one("select count(*) from build") == 1
 
 
 class TestDays:
@@ -226,6 +315,23 @@ class TestDays:
         assert nights.run(settings, date(2026, 10, 1)).status == "unchanged"
         assert stages.ingest(settings).call_count == 0, "any other command takes the files of every day"
         assert FIRST.date() == DAY
+
+    def test_a_day_that_is_not_over_has_no_night(self, tmp_path):
+        settings = settings_of(Shop(tmp_path, 1), tmp_path / "data", night_tables={"retention": {"days": 1}})
+        today = datetime.now(UTC).date()
+        for day in (today, date(2062, 1, 1), date(1900, 1, 1)):
+            with pytest.raises(UserError, match=f"there is no night of {day}; name UTC days from 2020-01-01 to "):
+                nights.run(settings, day)
+        assert not settings.data.exists()
+
+    def test_a_path_of_which_no_day_has_a_file_is_a_mistake_that_is_written_down(self, tmp_path):
+        settings = Settings(logs=(str(tmp_path / "typo" / "{day}.jsonl"),), data=tmp_path / "data")
+        with pytest.raises(UserError, match="typo/{day}.jsonl: no file of any day matches"):
+            nights.run(settings, DAY)
+        with ledger.opened(settings.data) as store:
+            (night,) = store.manifest.rows("select status, reason from night")
+            assert night["status"] == "failed" and "no file of any day" in night["reason"]
+            assert store.manifest.one("select kind from alert") == "failure"
 
     @pytest.mark.parametrize("pattern", ["{day:}", "{day:%H}", "{day:2026}", "logs/{day:%Y-%q}"])
     def test_a_path_that_names_no_day_is_refused(self, tmp_path, pattern):

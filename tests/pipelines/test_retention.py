@@ -397,7 +397,7 @@ def test_a_night_prunes_before_it_builds(tmp_path):
 
 
 def test_the_gate_does_not_set_pruned_calls_off_against_new_ones(tmp_path, monkeypatch):
-    monkeypatch.setattr(gate, "_thin", lambda *_: [])
+    monkeypatch.setattr(gate, "thin", lambda *_: [])
     data, limits = tmp_path / "data", Gate(Decimal("0.05"), Decimal("0.2"), Decimal("0.3"))
     (tmp_path / "1").write_bytes(jsonl([call(n, 1) for n in range(20)] + [UNTIMED]))
     ingest(data, tmp_path / "1")
@@ -532,8 +532,8 @@ def test_a_user_that_nobody_knows_is_a_mistake(tmp_path):
 
 
 WORDS = {
-    "user_1": (["user_1", "a/user_1", "user_1-x", "(user_1)"], ["user_10", "xuser_1", "USER_1", ""]),
-    "@al": (["x@al", "@al"], ["@ally"]),
+    "user_1": (["user_1", "a/user_1", "user_1-x", "(user_1)"], ["user_10", "xuser_1", "a_user_1", "USER_1", ""]),
+    "@al": (["@al", "by @al"], ["@ally", "x@al"]),
     "Zoë": (["Zoë", "an Zoë."], ["Zoën"]),
 }
 
