@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from pipelines import (
+    exit_codes,
     figure_commands,
     night_commands,
     period_commands,
@@ -23,8 +23,6 @@ from pipelines import (
 from pipelines.options import AsJson, By, Config, Data, ShapeName
 from pipelines.settings import LedgerBusy, NotPublished, Settings, UserError, instant_of
 
-EXIT_MISTAKE, EXIT_PARTLY, EXIT_CHECK, EXIT_GAP, EXIT_UNPRICED = 1, 3, 4, 5, 6
-EXIT_BUSY, EXIT_INTERRUPTED = 75, 130
 INTERRUPTED = "interrupted; what was not committed yet is taken by the next run"
 GROUPINGS = ("feature", "user", "customer", "model", "day")
 
@@ -144,20 +142,18 @@ def reconcile(
     reconciliation.check(by)
     found = bill_desk.reconcile(bills, Settings.load(config, data=data), tolerance)
     reconciliation.write(found, by, as_json, sys.stdout)
-    raise typer.Exit(EXIT_GAP if found.is_within is False else 0)
+    raise typer.Exit(exit_codes.GAP if found.is_within is False else 0)
 
 
 def _as_of(text: str | None) -> datetime | None:
     return None if text is None else instant_of(text, "--prices-as-of")
 
 
-@contextmanager
-def _no_night(settings: Settings) -> Iterator[None]:
+def _no_night(settings: Settings) -> AbstractContextManager[None]:
     """With no night going on: it would publish what this takes in, or find it published, ungated."""
     from pipelines import night_book
 
-    with night_book.alone(settings.data):
-        yield
+    return night_book.alone(settings.data)
 
 
 def _ingest(settings: Settings) -> int:
@@ -169,19 +165,16 @@ def _ingest(settings: Settings) -> int:
     with progress.shown(sys.stderr) as shown:
         summary = stages.ingest(settings, shown.advance, shown.announce)
     progress.write_summary(summary, sys.stderr)
-    return EXIT_PARTLY if summary.report.unreadable else 0
+    return exit_codes.PARTLY if summary.report.unreadable else 0
 
 
 def _build(settings: Settings) -> int:
-    from pipelines import night_book, stages
+    from pipelines import stages
 
-    stopped = night_book.stopped(settings.data)
     summary = stages.build(settings)
-    if stopped and summary.is_new:
-        _say(f"{stopped}; it is published now", 0)
     for note in summary.notes:
         _say(note, 0)
-    return EXIT_UNPRICED if summary.unpriced_call_count else 0
+    return exit_codes.UNPRICED if summary.unpriced_call_count else 0
 
 
 def _report(settings: Settings, by: str | None = None, as_json: bool = False) -> None:
@@ -199,9 +192,8 @@ def main(arguments: list[str] | None = None) -> None:
     except typer.Exit as stop:
         code = stop.exit_code
     except typer.Abort as stop:
-        code = (
-            _unexpected(stop.__cause__) if isinstance(stop.__cause__, EOFError) else _say(INTERRUPTED, EXIT_INTERRUPTED)
-        )
+        cause = stop.__cause__
+        code = _unexpected(cause) if isinstance(cause, EOFError) else _say(INTERRUPTED, exit_codes.INTERRUPTED)
     except SystemExit:  # rich, where the reader of our output, `head` for one, has had enough
         code = 0
     except Exception as error:
@@ -217,17 +209,17 @@ def _unexpected(error: Exception) -> int:
         error.show()
         return int(error.exit_code)
     if isinstance(error, LedgerBusy):
-        return _say(error, EXIT_BUSY)
+        return _say(error, exit_codes.BUSY)
     if isinstance(error, UserError):
-        return _say(error, EXIT_MISTAKE)
+        return _say(error, exit_codes.MISTAKE)
     if isinstance(error, NotPublished):
-        return _say(error, EXIT_CHECK)
+        return _say(error, exit_codes.CHECK)
     if "Query interrupted" in str(error):  # what DuckDB makes of Ctrl-C
-        return _say(INTERRUPTED, EXIT_INTERRUPTED)
+        return _say(INTERRUPTED, exit_codes.INTERRUPTED)
     if isinstance(error, BrokenPipeError):  # the reader of our output, `head` for one, has had enough
         return 0
     if isinstance(error, OSError):
-        return _say(f"the output could not be written ({error.strerror})", EXIT_MISTAKE)
+        return _say(f"the output could not be written ({error.strerror})", exit_codes.MISTAKE)
     traceback.print_exception(error)
     return 70
 

@@ -1,7 +1,7 @@
 """One row of the manifest for each nightly run: what it was for, what it did, how it ended."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -33,7 +33,7 @@ class Row:
 def recorded(data: Path, day: date, wait_seconds: float) -> Iterator[Row]:
     """One night at a time of a data folder, and its row. Raises LedgerBusy where another night goes on for longer than
     is waited for."""
-    with ledger.locked(data, NIGHT_LOCK, wait_seconds):
+    with alone(data, wait_seconds):
         with ledger.opened(data, wait_seconds) as store:
             row = _row(store)
             with store.manifest.transaction() as connection:
@@ -65,17 +65,14 @@ def _row(store: ledger.Ledger) -> Row:
     )
 
 
-@contextmanager
-def alone(data: Path, wait_seconds: float = 0) -> Iterator[None]:
+def alone(data: Path, wait_seconds: float = 0) -> AbstractContextManager[None]:
     """With no night going on, and none to begin. Raises LedgerBusy, UserError."""
-    with ledger.locked(data, NIGHT_LOCK, wait_seconds):
-        yield
+    return ledger.locked(data, NIGHT_LOCK, wait_seconds)
 
 
-def stopped(data: Path) -> str | None:
-    """Why the last night was stopped at the gate; None: it was not. Raises LedgerBusy, UserError."""
-    with ledger.opened(data) as store:
-        rows = store.manifest.rows("select * from night order by night_id desc limit 1")
+def stopped(store: ledger.Ledger) -> str | None:
+    """Why the last night was stopped at the gate; None: it was not, or one goes on."""
+    rows = store.manifest.rows("select * from night order by night_id desc limit 1")
     if not rows or rows[0]["status"] != "stopped":
         return None
     return f"the night of {rows[0]['day']} was stopped at the gate ({rows[0]['reason']})"

@@ -1,20 +1,18 @@
-"""The door to nights: `tokenspread nightly`, `backfill`, `serve` and
-`status`. What is heavy is imported inside a command."""
+"""The door to nights: `tokenspread nightly`, `backfill`, `serve` and `status`. What is heavy is imported inside."""
 
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines import exit_codes
 from pipelines.options import AsJson, Config, Data
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings, UserError, date_of
 
 if TYPE_CHECKING:
     from pipelines.summaries import Night
-
-EXIT_PARTLY, EXIT_UNPRICED = 3, 6
 
 Accept = Annotated[bool, typer.Option(help="Publish also what the gate would stop.")]
 LogJson = Annotated[bool, typer.Option(help="Log as JSON, one object for each line.")]
@@ -38,7 +36,7 @@ def nightly(
     from pipelines.report import stage_log
 
     settings = _settings(config, data)
-    for_day = _day("--day", day) if day else nights.day_of(datetime.now(UTC))
+    for_day = date_of(day, "--day") if day else nights.day_of(datetime.now(UTC))
     night = nights.run(settings, for_day, accept, tell=stage_log.writer(sys.stderr, log_json))
     raise typer.Exit(_code(night))
 
@@ -54,10 +52,10 @@ def backfill(
 
     settings, tell = _settings(config, data), stage_log.writer(sys.stderr, log_json)
     codes = []
-    for for_day in nights.days_between(_day("--since", since), _day("--until", until)):
+    for for_day in nights.days_between(date_of(since, "--since"), date_of(until, "--until")):
         night = nights.run(settings, for_day, accept, tell=tell, is_quiet=True)
         codes.append(_code(night))
-    raise typer.Exit(EXIT_PARTLY if EXIT_PARTLY in codes else max(codes))
+    raise typer.Exit(exit_codes.PARTLY if exit_codes.PARTLY in codes else max(codes))
 
 
 def serve(
@@ -84,18 +82,12 @@ def status(as_json: AsJson = False, data: Data = None, config: Config = None) ->
 
 
 def _code(night: "Night") -> int:
-    return EXIT_PARTLY if night.unreadable else EXIT_UNPRICED if night.unpriced_call_count else 0
+    return exit_codes.PARTLY if night.unreadable else exit_codes.UNPRICED if night.unpriced_call_count else 0
 
 
 def _settings(config: Path | None, data: Path | None) -> Settings:
+    from pipelines import nights
+
     settings = Settings.load(config, data=data)
-    if not settings.logs and not settings.outcomes:
-        raise UserError("no logs to take in every night: set logs in [input] of tokenspread.toml")
+    nights.refuse_no_logs(settings)
     return settings
-
-
-def _day(option: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"{option} {text}: no date; write 2026-01-31") from None

@@ -120,6 +120,12 @@ def _wait_seconds(settings: Settings) -> float:
         return 0
 
 
+def refuse_no_logs(settings: Settings) -> None:
+    """Raises UserError where there is nothing to take in."""
+    if not settings.logs and not settings.outcomes:
+        raise UserError("no logs to take in every night: set logs in [input] of tokenspread.toml")
+
+
 def refuse_days(days: list[date]) -> None:
     """Retention, the gate and alerts reckon from a night's day. Raises UserError for one that is not over, or so far
     back that it can only be a mistake."""

@@ -97,7 +97,9 @@ def _by_itself(settings: Settings, is_dry_run: bool) -> Iterator[None]:
     if not (settings.data / "manifest.sqlite").exists():
         raise UserError(f"{settings.data}: no data folder of tokenspread; check --data")
     with night_book.alone(settings.data, settings.wait_seconds):
-        if not is_dry_run and (stopped := night_book.stopped(settings.data)):
+        with ledger.opened(settings.data, settings.wait_seconds) as store:
+            stopped = night_book.stopped(store)
+        if stopped and not is_dry_run:
             fix = "mend that, or publish it with tokenspread nightly --accept, first"
             raise UserError(f"{settings.data}: {stopped}, and a build would publish it; {fix}")
         yield

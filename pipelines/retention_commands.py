@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines import exit_codes
 from pipelines.options import Config, Data
-from pipelines.settings import Settings, UserError
-
-EXIT_STILL_THERE = 4
+from pipelines.settings import Settings, UserError, date_of
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
@@ -45,7 +44,7 @@ def forget_user(
 
     done = retention.forget_user(Settings.load(config, data=data), user, dry_run)
     retained.write_forgotten(done, sys.stdout)
-    raise typer.Exit(EXIT_STILL_THERE if done.proof and done.proof.places else 0)
+    raise typer.Exit(exit_codes.CHECK if done.proof and done.proof.places else 0)
 
 
 def _horizon(settings: Settings, keep_days: int | None, before: str | None) -> date:
@@ -55,7 +54,7 @@ def _horizon(settings: Settings, keep_days: int | None, before: str | None) -> d
     if keep_days is not None and before is not None:
         raise UserError("--keep-days and --before: give one of them")
     if before is not None:
-        day = _day(before)
+        day = date_of(before, "--before")
         if day > datetime.now(UTC).date():
             raise UserError(f"--before {before}: is to come, and all calls are before it; give a day that is past")
         return day
@@ -65,10 +64,3 @@ def _horizon(settings: Settings, keep_days: int | None, before: str | None) -> d
     if not 1 <= days <= 100_000:
         raise UserError(f"--keep-days {days}: give a whole number from 1 to 100000")
     return datetime.now(UTC).date() - timedelta(days=days)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"--before {text}: no date; write 2026-01-31") from None

@@ -34,7 +34,7 @@ from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_HOME, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
-from pipelines import dated, flows, lock, night_rules
+from pipelines import dated, flows, lock, night_rules, nights
 from pipelines.settings import Settings, UserError
 
 LOOK_SECONDS = 1  # at a server of our own, whether it still runs
@@ -49,8 +49,7 @@ def serve(settings: Settings, cron: str, timezone: str) -> None:
 
     `settings` names the data folder, and the logs where they come from no file. Raises UserError.
     """
-    if not settings.logs and not settings.outcomes:
-        raise UserError("no logs to take in every night: set logs in [input] of tokenspread.toml")
+    nights.refuse_no_logs(settings)
     schedule = _schedule(cron, timezone)
     night_rules.rules(settings)  # a mistake in them is told now, not at night
     dated.of_any_day(settings.logs)

@@ -5,7 +5,7 @@ import json
 import os
 import tomllib
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -216,6 +216,14 @@ def _typed(name: str, value: Any) -> Any:
         items = (value,) if isinstance(value, str | Path) else tuple(value)
         return tuple(Path(item) if "Path" in kind else str(item) for item in items)
     return Path(value) if "Path" in kind else value
+
+
+def date_of(text: str, option: str) -> date:
+    """A day as an option names it. UserError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{option} {text}: no date; write 2026-01-31") from None
 
 
 def instant_of(text: str, option: str) -> datetime:

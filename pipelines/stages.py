@@ -15,6 +15,7 @@ from pipelines import (
     erasure,
     ledger,
     log_files,
+    night_book,
     pricing,
     readings,
     revenue_file,
@@ -114,6 +115,7 @@ def build(settings: Settings, judge: Judge = lambda *_: []) -> BuildSummary:
     the new catalogue and the one before, has reasons against it. Raises UserError, LedgerBusy, NotPublished."""
     chosen = _check_inputs(settings)
     with ledger.opened(settings.data, settings.wait_seconds) as store:
+        stopped = night_book.stopped(store)
         build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
         link = store.data / "warehouse.duckdb"
         inputs_text = build_inputs.made_of(store, settings, chosen)
@@ -136,7 +138,8 @@ def build(settings: Settings, judge: Judge = lambda *_: []) -> BuildSummary:
             done(price_book_hash=prices.book_hash)
         store.remove_old()
         erasure.finish(store)
-    return BuildSummary(link, True, _unpriced_call_count(settings), prices.notes)
+    in_passing = [f"{stopped}; it is published now"] if stopped else []
+    return BuildSummary(link, True, _unpriced_call_count(settings), [*prices.notes, *in_passing])
 
 
 def _warehouse_inputs(

@@ -40,7 +40,7 @@ class BuildSummary:
     catalogue: Path
     is_new: bool
     unpriced_call_count: int  # calls of a model, or with a token class, that nobody has a price of
-    notes: list[str] = field(default_factory=list)  # on settings that do nothing
+    notes: list[str] = field(default_factory=list)  # on settings that do nothing, and what is published in passing
 
 
 @dataclass(frozen=True)
