@@ -146,7 +146,9 @@ def make_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
-    """Put what the files say of themselves beside what was made of them."""
+    """Put what the files say of themselves beside what was made of them; in one transaction, since each of the hundreds
+    would be written through to the disk by itself."""
+    connection.execute("begin")
     database = connection.sql("select current_database()").fetchall()[0][0]
     for name in names:
         grain, columns = model_header(name)
@@ -157,6 +159,7 @@ def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> Non
         connection.execute(f"comment on {'view' if name in VIEWS else 'table'} {place} is {literal(grain)}")
         for column, meaning in columns.items():
             connection.execute(f"comment on column {place}.{column} is {literal(meaning)}")
+    connection.execute("commit")
 
 
 def run_checks(connection: duckdb.DuckDBPyConnection, made: set[str] | None = None) -> None:
