@@ -1,6 +1,7 @@
 # make demo    sets everything up and runs the main job on sample_logs/support_desk/
 # make test    sets up what is missing and passes every check
 # make bench   timed comparisons with peers; minutes
+# make fuzz    random input to every parser, SECONDS=3600 for an hour (Linux on x86-64)
 # Any Python 3.11 to 3.13 will do; name one with `make demo PYTHON=/path/to/python3`.
 
 VENV := .venv
@@ -16,7 +17,7 @@ FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2
 CANDIDATES := python3.13 python3.12 python3.11 python3 python
 
 .DELETE_ON_ERROR:
-.PHONY: demo test bench constraints goldens clean
+.PHONY: demo test bench fuzz constraints goldens clean
 
 demo: $(VENV)/.core
 	$(BIN)/tokenspread run $(DEMO) || test $$? -eq 6 # one model of the sample has no price, which the exit code tells
@@ -31,6 +32,10 @@ bench: $(VENV)/.all
 		echo "== $$bench"; $(BIN)/python -m benchmarks.$$bench || exit 1; \
 	done
 
+SECONDS := 600
+fuzz: $(VENV)/.fuzz
+	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
 # Rewrites the expected outputs from what the code says now; look at the diff before you commit it.
 goldens: $(VENV)/.all
 	$(BIN)/python -m pytest --update-goldens -m golden
@@ -42,7 +47,7 @@ constraints: $(VENV)/.created
 		--no-emit-index-url --no-emit-find-links --output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) demo_data build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo_data fuzz/work build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(VENV)/.created:
@@ -67,3 +72,8 @@ $(VENV)/.all: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing tokenspread with the extras dev and schedule into $(VENV)"
 	@$(PIP) -c constraints.txt -e '.[dev,schedule]'
 	@touch $@ $(VENV)/.core
+
+$(VENV)/.fuzz: $(VENV)/.all
+	@echo "installing the fuzzer into $(VENV)"
+	@$(PIP) -c constraints.txt -e '.[fuzz]'
+	@touch $@

@@ -79,12 +79,12 @@ def bare_scan(path: Path) -> None:
     from pipelines import records
     from transforms.shapes.formats.openai_chat import OPENAI_CHAT
 
-    columns, selected = records.duckdb_columns({path: path for path in OPENAI_CHAT.fields})
+    columns, inner, selected = records.duckdb_columns({path: path for path in OPENAI_CHAT.fields})
     typed = re.sub(r'("(?:[a-z_]*tokens|created|status_code)") VARCHAR', r"\1 BIGINT", columns)
     each = ", ".join(f"max({field.rsplit(' as ', 1)[0]})" for field in selected.split(", "))
     start = time.process_time()
     source = f"read_json('{path}', format = 'newline_delimited', columns = {typed})"
-    duckdb.connect().execute(f"select count(*), {each} from {source} as line").fetchall()
+    duckdb.connect().execute(f"select count(*), {each} from (select {inner} from {source} as line) as line").fetchall()
     _tell(start)
 
 

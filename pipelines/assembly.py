@@ -4,6 +4,7 @@ All of it is on disk and streamed: DuckDB's limit and one bucket of duplicates b
 the ledger. No index is kept: hash tables are built on the staged keys, and the ledger is streamed against them.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,10 +15,11 @@ import duckdb
 import polars as pl
 
 from pipelines.draft import Draft, DraftFile
-from pipelines.log_files import as_glob, refuses_writing
+from pipelines.durable import refuses_writing
+from pipelines.log_files import as_glob
 from pipelines.warehouse_sources import literal, literals
 
-ERRORS = (duckdb.Error,)
+ERRORS = (duckdb.Error, pl.exceptions.PolarsError)
 MEMORY_LIMIT, MOST_THREADS = "400MB", 4  # every thread holds buffers of its own
 DUPLICATES_AT_ONCE = 150_000  # rows that are settled together
 MERGED_ROWS = 100_000  # a file of as many rows is left as it is: to write it again would cost more than it saves
@@ -160,4 +162,6 @@ def _rows_of(files: list[DraftFile], filename: bool = False) -> str:
 
 def is_of_disk(error: Exception) -> bool:
     """Whether DuckDB's error tells of the disk (or of memory that it could not spill), not of what was asked."""
-    return isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException) or refuses_writing(error)
+    is_known = isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException) or refuses_writing(error)
+    # a commit that fails is no IOException
+    return is_known or any(words in str(error) for words in (os.strerror(errno.EIO), "fsync failed"))

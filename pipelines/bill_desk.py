@@ -5,7 +5,8 @@ from datetime import timedelta
 import polars as pl
 
 from pipelines import bills, questions
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 from pipelines.summaries import Reconciled
 from transforms import bill_schemas, reconciliation
 

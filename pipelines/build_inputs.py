@@ -10,30 +10,64 @@ import polars as pl
 import xxhash
 
 from pipelines import prices
+from pipelines.bounds import Bounds
+from pipelines.errors import UserError
 from pipelines.ledger import Ledger
 from pipelines.log_files import shown
 from pipelines.manifest import now
-from pipelines.settings import Settings, UserError
-from pipelines.warehouse import SQL
+from pipelines.settings import Settings
+from pipelines.users import Users
+from pipelines.warehouse import SQL, distinct_names
 from transforms import schemas
 
 PRICE_PACKAGES = ("genai-prices", "model-prices")
+# what a catalogue groups by: bound -> column, by kind of file
+NAMES = {
+    "ledger": {
+        "features": "feature",
+        "environments": "environment",
+        "users": "user_id",
+        "customers": "customer_id",
+    },
+    "outcomes": {"outcomes": "outcome"},
+}
 # price rows as JSON holds them: instants as microseconds
 _STORED_PRICES = {n: pl.Int64 if t == schemas.INSTANT else t for n, t in schemas.PRICE_BOOK.items()}
 
 
-def keep_inputs(store: Ledger, files: dict[str, Path | None]) -> None:
-    """Keeps the bytes of small files that later builds need too; a file that is not named stays as it was kept.
+def users_of(store: Ledger, settings: Settings) -> Users:
+    """What users are called in this data folder, which remembers whether they are hashed, and with which key. Raises
+    UserError where the settings say otherwise: one name would stand there as two, or in plain."""
+    users, place = Users(settings, store.manifest.rows("select digest, salt from forgotten")), settings.data
+    known = store.manifest.one("select fingerprint from user_key")
+    if known and not settings.hash_users:
+        fix = "say --hash-users, or hash_users = true under [privacy], with its key in TOKENSPREAD_USER_KEY"
+        raise UserError(f"{place}: its users are kept under hashes of their names; {fix}")
+    if settings.hash_users:
+        users.check()
+        if known and known != users.key_fingerprint:
+            raise UserError(f"{place}: its users are hashed with another key; set TOKENSPREAD_USER_KEY to that one")
+        if not known and store.manifest.version():
+            fix = "start a new --data folder, or leave --hash-users away"
+            raise UserError(f"{place}: it holds users by their names, and one must not stand there as two; {fix}")
+        if not known:
+            with store.manifest.transaction() as connection:
+                connection.execute("insert into user_key values (?, ?)", (users.key_fingerprint, now()))
+    return users
 
-    What it said before is kept as well: prices may be asked for as of a day when it held.
+
+def keep_inputs(store: Ledger, settings: Settings, users: Users) -> None:
+    """Keeps the small files that later builds need too; a file that is not named stays as it was kept.
+
+    What it said before is kept as well: prices may be asked for as of a day when it held. Raises UserError.
     """
-    for kind, path in files.items():
+    for kind, path in (("revenue", settings.revenue), ("prices", settings.prices)):
         if path:
             try:
                 content = path.read_bytes()
             except OSError as error:
                 raise UserError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-            keep_input(store, kind, path, content)
+            keep_input(store, kind, path, users.in_revenue(content, path) if kind == "revenue" else content)
 
 
 def keep_input(store: Ledger, kind: str, path: Path, content: bytes) -> None:
@@ -56,8 +90,10 @@ def kept_input(
     at: datetime | None = None,
 ) -> pl.DataFrame:
     """The rows of a kept file, as it was given last (until `at`); no rows where none was ever given."""
-    query = "select content from input where kind = ? and at <= ? order by id desc limit 1"
-    content = store.manifest.one(query, kind, at.isoformat() if at else now())
+    until, given = ("and at <= ?", [at.isoformat()]) if at else ("", [])  # last is by number: a clock may go back
+    content = store.manifest.one(
+        f"select content from input where kind = ? {until} order by id desc limit 1", kind, *given
+    )
     if content is None:
         return schemas.empty(schema)
     path = store.staging / f"{kind}.csv"
@@ -72,6 +108,23 @@ def made_of(store: Ledger, settings: Settings, scenarios: Sequence[object]) -> s
     told = sorted(settings.aliases.items()), str(settings.prices_as_of), settings.target_margin_share
     # their text holds all that they say
     return json.dumps([store.manifest.version(), kept, list(map(repr, scenarios)), versions, told, _code_digest()])
+
+
+def refuse_too_many_names(store: Ledger, refs: pl.DataFrame, bounds: Bounds) -> None:
+    """Raises UserError where the ledger has more names than a catalogue is made for: each is a row with each model, day
+    and other name that it comes with. `refs`: PRICE_REFS."""
+    found = {"price_refs": refs.height}
+    for kind, columns in NAMES.items():
+        found |= distinct_names(store.paths(kind), columns, bounds, store.staging)
+    for name, count in found.items():
+        if count > getattr(bounds, name):
+            what = "combinations of provider, model, service tier and region" if name == "price_refs" else name
+            raise UserError(
+                f"{count:,} {what} in the ledger, more than {bounds.told(name)}: a field that holds ids or texts was "
+                "probably taken for one. Nothing was published. Name another field in [attribution] or in the log's "
+                "mapping and read the logs into a new --data folder; or raise the bound in tokenspread.toml, for "
+                "100,000 users or customers more with build_bytes twice as large"
+            )
 
 
 def _code_digest() -> str:

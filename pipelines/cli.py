@@ -16,12 +16,14 @@ from pipelines import (
     night_commands,
     period_commands,
     price_commands,
+    quarantine_commands,
     retention_commands,
     scenario_commands,
     shape_commands,
 )
-from pipelines.options import AsJson, By, Config, Data, ShapeName
-from pipelines.settings import LedgerBusy, NotPublished, Settings, UserError, instant_of
+from pipelines.errors import LedgerBusy, NotPublished, UserError
+from pipelines.options import AsJson, By, Config, Data, HashUsers, KeepLines, ShapeName
+from pipelines.settings import Settings, instant_of
 
 INTERRUPTED = "interrupted; what was not committed yet is taken by the next run"
 GROUPINGS = ("feature", "user", "customer", "model", "day")
@@ -37,6 +39,7 @@ app = typer.Typer(
 )
 
 app.add_typer(price_commands.app, name="prices")
+app.add_typer(quarantine_commands.app, name="quarantine")
 for commands in (
     scenario_commands,
     period_commands,
@@ -61,14 +64,15 @@ Scenario = Annotated[list[str] | None, typer.Option(help="A change of all prices
 def run(
     logs: Logs = None, outcomes: Outcomes = None, revenue: Revenue = None, prices: Prices = None,
     scenario: Scenario = None, prices_as_of: PricesAsOf = None, data: Data = None, config: Config = None,
-    shape: ShapeName = None, by: By = "feature", as_json: AsJson = False,
+    shape: ShapeName = None, keep_lines: KeepLines = False, hash_users: HashUsers = None, by: By = "feature",
+    as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Read logs, price them, and report: ingest, build and report in one."""
     if by not in GROUPINGS:
         raise UserError(f"--by {by}: no such grouping; known are {', '.join(GROUPINGS)}")
     settings = Settings.load(
         config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data,
-        shape=shape, prices_as_of=_as_of(prices_as_of),
+        shape=shape, prices_as_of=_as_of(prices_as_of), keep_lines=keep_lines or None, hash_users=hash_users,
     )  # fmt: skip
     with _no_night(settings):
         code = _ingest(settings)
@@ -79,10 +83,14 @@ def run(
 
 @app.command()
 def ingest(
-    logs: Logs = None, outcomes: Outcomes = None, data: Data = None, config: Config = None, shape: ShapeName = None
-) -> None:
+    logs: Logs = None, outcomes: Outcomes = None, data: Data = None, config: Config = None, shape: ShapeName = None,
+    keep_lines: KeepLines = False, hash_users: HashUsers = None,
+) -> None:  # fmt: skip
     """Take what is new in logs and outcome files into the ledger."""
-    settings = Settings.load(config, logs=logs, outcomes=outcomes, data=data, shape=shape)
+    settings = Settings.load(
+        config, logs=logs, outcomes=outcomes, data=data, shape=shape, keep_lines=keep_lines or None,
+        hash_users=hash_users,
+    )  # fmt: skip
     with _no_night(settings):
         code = _ingest(settings)
     raise typer.Exit(code)
@@ -91,11 +99,13 @@ def ingest(
 @app.command()
 def build(
     revenue: Revenue = None, prices: Prices = None, scenario: Scenario = None, prices_as_of: PricesAsOf = None,
-    data: Data = None, config: Config = None,
+    data: Data = None, config: Config = None, hash_users: HashUsers = None,
 ) -> None:  # fmt: skip
     """Price the ledger under every scenario and publish warehouse.duckdb."""
     as_of = _as_of(prices_as_of)
-    settings = Settings.load(config, revenue=revenue, prices=prices, scenarios=scenario, data=data, prices_as_of=as_of)
+    settings = Settings.load(
+        config, revenue=revenue, prices=prices, scenarios=scenario, data=data, prices_as_of=as_of, hash_users=hash_users
+    )
     if not settings.data.is_dir():
         raise UserError(
             f"{settings.data}: no such data folder; check --data, or read logs first with tokenspread ingest"
@@ -203,7 +213,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _unexpected(error: Exception) -> int:
-    import traceback
+    from pipelines import tracebacks
 
     if isinstance(error, TyperException):
         error.show()
@@ -220,7 +230,7 @@ def _unexpected(error: Exception) -> int:
         return 0
     if isinstance(error, OSError):
         return _say(f"the output could not be written ({error.strerror})", exit_codes.MISTAKE)
-    traceback.print_exception(error)
+    sys.stderr.write(tracebacks.told(error))
     return 70
 
 

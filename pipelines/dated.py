@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 
 DAY = re.compile(r"\{day(?::([^{}]*))?\}")
 ISO = "%Y-%m-%d"

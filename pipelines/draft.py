@@ -7,9 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.settings import StorageTrouble
+from pipelines.errors import StorageTrouble
 
-KINDS = ("ledger", "outcomes", "quarantine")
+KEPT_LINES = "kept_lines"  # what quarantined lines say, where that is to be kept
+KINDS = ("ledger", "outcomes", "quarantine", KEPT_LINES)
 FLUSH_BYTES = 48 << 20
 
 

@@ -1,6 +1,9 @@
-"""What makes a file, or the entries of a folder, outlast a loss of power."""
+"""Files that outlast a loss of power, and that nobody but their owner can read."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -10,3 +13,27 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def owners_alone() -> Iterator[None]:
+    """Files and folders that are made within are readable by their owner alone, whatever the umask is. The umask is one
+    for the whole process, so what other threads make in the meantime is so too."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def lend(path: Path, rights: int) -> None:
+    """Gives `path` those rights for its owner, and lets read it whoever may read its folder: only the owner can have
+    said so, with chmod, since we make folders for them alone."""
+    shared = path.parent.stat().st_mode & (0o055 if path.is_dir() else 0o044)
+    path.chmod(rights | shared)
+
+
+def refuses_writing(error: Exception) -> bool:
+    """Whether the error, of Python or of a library that cites the system, tells of a disk that takes nothing more."""
+    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+    return getattr(error, "errno", None) in numbers or any(os.strerror(number) in str(error) for number in numbers)

@@ -9,9 +9,9 @@ import shutil
 import sqlite3
 from contextlib import suppress
 
+from pipelines.errors import LedgerBusy
 from pipelines.ledger import Ledger
 from pipelines.manifest import now
-from pipelines.settings import LedgerBusy
 
 CALLS, USER = "calls", "user"  # kinds: calls of days before a horizon; a person's name
 

@@ -13,10 +13,24 @@ from pipelines.reading import Read
 from transforms import schemas
 
 # What stands in a piece for a line, or a row, that cannot be read: "!" and why. A log may have such a line too.
-PLACEHOLDER = re.compile(rb"!(longer than 8 MiB|not UTF-8|\d+ cells, the header has \d+)")
+PLACEHOLDER = re.compile(
+    rb"!((longer) than \d+ (?:bytes|[KMG]iB)|not UTF-8|not a JSON object|quotes do not match"
+    rb"|\d+ cells, the header has \d+)"
+)
 NO_OBJECT = "not a JSON object"
 
 Line = tuple[int, bytes]  # line number, its bytes
+
+
+def noted(found: re.Match[bytes]) -> str:
+    """The reason that a PLACEHOLDER gives."""
+    return found[1].decode() + (" ([bounds] line_bytes)" if found[2] else "")
+
+
+def note_of(line: bytes) -> str | None:
+    """The reason that the line gives, if it stands for one that cannot be read."""
+    found = PLACEHOLDER.fullmatch(line.strip())
+    return noted(found) if found else None
 
 
 class Parser(Protocol):
@@ -68,8 +82,8 @@ def _split(block: bytes, first_line: int) -> tuple[list[Line], list[tuple[int, s
         line = raw.strip()
         if not line:
             blank += 1
-        elif line[0] == 33 and (found := PLACEHOLDER.fullmatch(line)):
-            rejects.append((number, found[1].decode()))
+        elif line[0] == 33 and (reason := note_of(line)):
+            rejects.append((number, reason))
         else:
             # an array that was printed line by line leaves commas; DuckDB refuses every line that has one
             lines.append((number, line.removesuffix(b",")))
@@ -80,6 +94,8 @@ def _accepted(
     lines: list[Line], fields: Mapping[str, str], parser: Parser, rejects: list[tuple[int, str]]
 ) -> Iterator[tuple[list[Line], pl.DataFrame]]:
     """The lines that DuckDB accepts, with their rows; the others are added to `rejects`."""
+    if not lines:
+        return
     rejects += ((number, "not UTF-8") for number, line in lines if not _is_utf8(line))
     lines = [(number, line) for number, line in lines if _is_utf8(line)]
     for refused in (parser.malformed, parser.misshapen):

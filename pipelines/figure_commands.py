@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.errors import UserError
 from pipelines.options import AsJson, By, Config, Data
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 
 AsOf = Annotated[
     str | None, typer.Option(help="Last day that the forecast knows (UTC); else the log's last day that is over.")

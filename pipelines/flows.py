@@ -6,7 +6,7 @@ ledger's, since they must hold for the command line too; a night that died is ma
 What a flow hands to Prefect names features, models, counts and money: no user, no customer, no line of a log.
 """
 
-import traceback
+import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -21,11 +21,12 @@ from prefect.deployments import run_deployment
 from prefect.runtime import deployment, flow_run
 from prefect.states import Completed, Failed
 
-from pipelines import artifacts, nights, scenario_desk
+from pipelines import artifacts, nights, scenario_desk, tracebacks
+from pipelines.errors import LedgerBusy, NotPublished, StorageTrouble, UserError
 from pipelines.report import repriced, stage_log
 from pipelines.report.figures import repriced_figures
 from pipelines.report.text import counted
-from pipelines.settings import LedgerBusy, NotPublished, Settings, StorageTrouble, UserError
+from pipelines.settings import Settings
 
 T = TypeVar("T")
 PASSING = (OSError, LedgerBusy, StorageTrouble)  # a file system or network in trouble, another run with the ledger
@@ -143,7 +144,7 @@ def _ended(work: Callable[[], str]) -> State:
     except TOLD as error:
         return Failed(message=str(error))
     except Exception as error:
-        traceback.print_exception(error)  # to the process's own output: its text may cite a log
+        sys.stderr.write(tracebacks.told(error))
         return Failed(message=f"{type(error).__name__}: the output of the process that ran this has the traceback")
 
 

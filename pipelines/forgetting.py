@@ -8,8 +8,8 @@ removed: with the cell blanked it would count for everybody.
 import csv
 import io
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from uuid import uuid4
 import polars as pl
 import xxhash
 
-from pipelines import erasure
+from pipelines import erasure, kept_lines
 from pipelines.draft import Draft, DraftFile
 from pipelines.ledger import Ledger
+from pipelines.manifest import now
 from pipelines.settings import Settings
 from pipelines.sought import Sought
+from pipelines.users import Users
 
 PERSON = ("user_id", "customer_id")
 IDS = ("action_id", "response_id")  # what an outcome may name its call by, beside the call's own number
@@ -46,10 +48,11 @@ class Found:
     night_ids: list[int] = field(default_factory=list)
     paths: dict[str, str] = field(default_factory=dict)  # paths of logs that name them -> what they become
     reports: list[Path] = field(default_factory=list)
+    kept_line_count: int = 0  # quarantined lines that hold the name, where what they say was kept
 
     @property
     def is_anything(self) -> bool:
-        kept = (self.inputs, self.alert_ids, self.night_ids, self.paths, self.reports)
+        kept = (self.inputs, self.alert_ids, self.night_ids, self.paths, self.reports, self.kept_line_count)
         return bool(self.call_count or self.ids or any(kept))
 
 
@@ -62,20 +65,34 @@ def look(store: Ledger, sought: Sought) -> Found:
     paths = store.manifest.rows("select path from content union select path from seen")
     found.paths = {row["path"]: sought.without(row["path"], FORGOTTEN) for row in paths if sought.is_in(row["path"])}
     reports = [path for path in sorted((store.data / "reports").glob("*")) if path.is_file()]
+    found.kept_line_count = kept_lines.count(store, kept_lines.are_naming(sought.name))
     found.reports = [path for path in reports if sought.is_in(path.read_text(errors="replace"))]
     return found
 
 
-def carry_out(store: Ledger, settings: Settings, sought: Sought, found: Found) -> None:
+def together(parts: Sequence[Found]) -> Found:
+    """What names the person by any of several names."""
+    first, *others = parts
+    for other in others:
+        for name in (each.name for each in fields(Found)):
+            one, more = getattr(first, name), getattr(other, name)
+            setattr(first, name, one | more if isinstance(one, dict) else one + more)
+    first.logs = list(dict.fromkeys(first.logs))
+    return first
+
+
+def carry_out(store: Ledger, settings: Settings, sought: Sought, found: Found, users: Users) -> None:
     """Commits it whole, as a new version of the ledger; reports go first, since only this run knows the name."""
     for path in found.reports:
         path.unlink(missing_ok=True)
     store.manifest.connection.execute("pragma secure_delete = on")
     draft = Draft(store.staging, lambda rows: rows)
     replaced = _rewritten(store, sought, found, draft)
+    replaced += kept_lines.without(store, draft, kept_lines.are_naming(sought.name))
 
     def also(connection: sqlite3.Connection, version: int) -> None:
         _in_manifest(connection, found)
+        connection.execute("insert or ignore into forgotten values (?, ?, ?)", (*users.tombstone(sought.name), now()))
         erasure.note(connection, erasure.USER, version)
 
     with store.manifest.run("forget"):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import questions
+from pipelines.errors import UserError
 from pipelines.night_rules import Gate
-from pipelines.settings import UserError
 
 LEAST_WEEKDAYS = 3  # before that nobody knows what is usual
 MOST_DAYS = 14  # of a backlog, the last ones are judged for how many calls they have

@@ -5,11 +5,13 @@ import tempfile
 from pathlib import Path
 
 from pipelines import log_files, readings
+from pipelines.damage import DAMAGED, why
 from pipelines.draft import Draft
+from pipelines.errors import UserError
 from pipelines.exact import lines_of
-from pipelines.intake import DAMAGED, Intake, why
+from pipelines.intake import Intake
 from pipelines.reader import Reader
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from pipelines.summaries import Inspection
 from transforms import attribution, schemas, settlement, shapes
 from transforms.shapes import signs as signs_of
@@ -17,11 +19,11 @@ from transforms.shapes import signs as signs_of
 
 def inspect(settings: Settings) -> Inspection:
     """What the first of the settings' logs is, without touching the ledger. Raises UserError."""
-    file = next(iter(log_files.find(settings.logs).files), None)
+    file = next(iter(log_files.find(settings.logs, bounds=settings.bounds).files), None)
     if file is None:
         raise UserError(f"{', '.join(settings.logs)}: there is no file to look at; name a log file")
     with tempfile.TemporaryDirectory(prefix="tokenspread-") as folder:
-        reader = Reader(Path(folder))
+        reader = Reader(Path(folder), settings.bounds)
         try:
             look, _ = Intake(reader, Draft(reader.staging, settlement.settle), 1, lambda *_: None).look(file)
         except DAMAGED as error:

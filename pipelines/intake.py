@@ -1,29 +1,25 @@
 """Reads what is new in log files, batch by batch, and hands each batch on with its shape; one damaged file never stops
 the rest: what it gave is taken back, and it is named."""
 
-import csv
-import gzip
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
-import zstandard
-
-from pipelines import new_lines, sniff
+from pipelines import new_lines, records, sniff
+from pipelines.damage import DAMAGED, why
 from pipelines.draft import Draft
+from pipelines.durable import refuses_writing
+from pipelines.errors import UserError
+from pipelines.exact import PLACEHOLDER, noted
 from pipelines.layouts import as_lines
-from pipelines.log_files import LogFile, open_bytes, refuses_writing
+from pipelines.log_files import LogFile
 from pipelines.new_lines import Known, Taking
 from pipelines.pieces import Piece, direct_piece, history_pieces, staged_pieces
-from pipelines.reader import PARSER_ERRORS, Reader, Unclean
+from pipelines.reader import Reader, Unclean
 from pipelines.reading import Choose, Read, Reading, Refused, Report, together
-from pipelines.settings import UserError
 
 GROUP_BYTES, GROUP_FILES = 64 << 20, 256
-DAMAGED_BYTES = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
-DAMAGED = (OSError, *DAMAGED_BYTES, csv.Error, UnicodeDecodeError, *PARSER_ERRORS)
 
 
 @dataclass
@@ -44,47 +40,56 @@ class Intake:
     def __init__(
         self, reader: Reader, draft: Draft, first_content_id: int, advance: Callable[[int, int], None]
     ) -> None:
-        self.reader, self.draft, self.advance = reader, draft, advance
+        self.reader, self.bounds, self.draft, self.advance = reader, reader.bounds, draft, advance
         self.next_content_id = first_content_id
         self.lines_shown = self.staged_count = 0
         self.report = Report()
         self.choose: Choose = lambda _: None
         self.group = _Group()
+        self.put_off: list[LogFile] = []
 
     def read(self, files: list[LogFile], kind: str, known: Known, choose: Choose) -> None:
         """Reads what is new of `files`. `kind` is calls or outcomes, `known` what the ledger has of that kind."""
-        self.choose = choose
-        for file in files:
-            with self._naming_damage(file):
-                self._read_file(file, kind, known)
-        self._read_group()
+        self.choose, self.known = choose, known
+        while files:
+            for file in files:
+                with self._naming_damage(file):
+                    self._read_file(file, kind)
+            self._read_group()
+            files, self.put_off = self.put_off, []
 
     def look(self, file: LogFile) -> tuple[sniff.Look, LogFile]:
         """What the file is, with its first records; and the file as lines."""
-        seen = sniff.look(file)
+        seen = sniff.look(file, self.bounds)
         if seen.layout in ("empty", "none", "lines"):
             return seen, file
         self.staged_count += 1
         lines = as_lines(file, seen.layout, self.reader, self.staged_count)
-        return replace(seen, head=sniff.head_of_lines(lines)), lines
+        return replace(seen, head=sniff.head_of_lines(lines, self.bounds)), lines
 
-    def _read_file(self, file: LogFile, kind: str, known: Known) -> None:
+    def _read_file(self, file: LogFile, kind: str) -> None:
         seen, lines = self.look(file)
         reading = self.choose(seen) if seen.head else None
-        if reading is None and (seen.records or seen.layout == "none" or (seen.layout == "lines" and _has_line(file))):
+        if reading is None and (seen.records or seen.layout == "none" or seen.has_line):
             self._pass_over(file, seen)
-        elif reading is None and seen.head and seen.layout in ("unstructured", "array", "parquet"):
-            self.report.unreadable.append((file.path, "none of its records is shorter than 8 MiB"))
+        elif reading is None and seen.layout != "lines" and seen.head.strip():
+            first = PLACEHOLDER.search(seen.head)
+            fault = records.parse(seen.head.partition(b"\n")[0])
+            fact = noted(first) if first else fault if isinstance(fault, str) else "not of a known shape"
+            self.report.unreadable.append((file.path, f"none of its first records can be read; the first: {fact}"))
             self._advance(file.size, 0)
         elif reading is None:  # nothing in it yet: only a header, half a line
-            if seen.layout == "lines":
-                self.report.waiting.append((file.path, file.size))
+            if waiting_bytes := file.size if seen.layout == "lines" else lines.waiting_bytes:
+                self.report.waiting.append((file.path, waiting_bytes))
             self.report.unchanged.append(file.path)
             self._advance(file.size, 0)
         else:
-            taking = new_lines.identify(lines, known, self.next_content_id)
+            taking = new_lines.identify(lines, self.known, self.next_content_id, self.bounds)
+            if any(piece.taking.prefix_hash == taking.from_hash for piece in self.group.pieces):
+                self.put_off.append(file)  # it goes on from a log that is still to be read, and may fail to be
+                return
             taking.kind, taking.shape = kind, reading.shape
-            self._read_lines(taking, reading, known)
+            self._read_lines(taking, reading)
             self.next_content_id += taking.is_new and taking.line_count > 0
 
     def _pass_over(self, file: LogFile, seen: sniff.Look) -> None:
@@ -98,21 +103,21 @@ class Intake:
         self.report.skipped.append((file.path, what))
         self._advance(file.size, 0)
 
-    def _read_lines(self, taking: Taking, reading: Reading, known: Known) -> None:
+    def _read_lines(self, taking: Taking, reading: Reading) -> None:
         """Puts the new lines into the group where they are few, else reads them now."""
-        piece = direct_piece(taking)
+        piece = direct_piece(taking, self.bounds)
         if piece is None:
-            pieces = staged_pieces(taking, self.reader.staging)
+            pieces = staged_pieces(taking, self.reader.staging, self.bounds)
             first = list(islice(pieces, 2))
             if len(first) == 2 or (first and reading.looks_back(taking)):
                 self._read_whole(chain(self._history(taking, reading), first, pieces), taking, reading)
-                known.add(taking)
+                self.known.add(taking)
                 return
             piece = first[0] if first else None
         if piece is None or not piece.line_count:
             self._done(taking)
             return
-        known.add(taking)
+        self.known.add(taking)
         if not self.group.has_room(reading, taking.to_byte - taking.from_byte):
             self._read_group()
             self.group = _Group(reading)
@@ -129,9 +134,9 @@ class Intake:
         takings = {piece.taking.content_id: piece.taking for piece in pieces}
         try:
             with self._attempt(*takings.values()):
+                _refuse_changed(pieces)  # DuckDB would wait for ever for a pipe that has taken a log's name
                 self._take(reading, self.reader.read_fast(pieces, reading.columns), takings)
-                if any(piece.path == piece.taking.file.path and piece.taking.file.has_changed() for piece in pieces):
-                    raise Unclean
+                _refuse_changed(pieces)
         except (Unclean, Refused, *DAMAGED):
             if len(pieces) > 1:
                 middle = len(pieces) // 2
@@ -148,25 +153,28 @@ class Intake:
     def _read_alone(self, reading: Reading, piece: Piece) -> None:
         """One log that the fast path gave up on, from a copy that cannot change meanwhile."""
         taking = piece.taking
+        self.known.drop(taking)  # it may be another by now, and then a copy of what it was is none of it
         with self._naming_damage(taking.file):
             pieces = iter([piece]) if piece.path != taking.file.path else self._restaged(taking, reading)
             self._read_whole(pieces, taking, reading)
+            if taking.line_count:
+                self.known.add(taking)
 
     def _read_whole(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> None:
         """One log, piece by piece; once more where lines that its shape refuses are of another one."""
         try:
             self._read_staged(pieces, taking, reading)
         except Refused as refused:
-            reading = self.choose(sniff.second_look(taking.file, refused.line_numbers)) or reading
+            reading = self.choose(sniff.second_look(taking.file, refused.line_numbers, self.bounds)) or reading
             taking.shape = reading.shape
             self._read_staged(self._restaged(taking, reading), taking, reading, is_sure=True)
 
     def _restaged(self, taking: Taking, reading: Reading) -> Iterator[Piece]:
         taking.line_count = 0
-        return chain(self._history(taking, reading), staged_pieces(taking, self.reader.staging))
+        return chain(self._history(taking, reading), staged_pieces(taking, self.reader.staging, self.bounds))
 
     def _history(self, taking: Taking, reading: Reading) -> Iterable[Piece]:
-        return history_pieces(taking, self.reader.staging) if reading.looks_back(taking) else ()
+        return history_pieces(taking, self.reader.staging, self.bounds) if reading.looks_back(taking) else ()
 
     def _read_staged(self, pieces: Iterable[Piece], taking: Taking, reading: Reading, is_sure: bool = False) -> None:
         with self._attempt(taking):
@@ -216,7 +224,7 @@ class Intake:
         try:
             yield
         except DAMAGED as error:
-            if refuses_writing(error):
+            if refuses_writing(error) or (isinstance(error, OSError) and str(self.reader.staging) in str(error)):
                 raise  # not of the log, but of the disk that it is staged on
             self.report.unreadable.append((file.path, why(error)))
             self._advance(file.size, 0)
@@ -230,20 +238,11 @@ class Intake:
             self.report.taken.append(taking)
         else:
             self.report.unchanged.append(taking.file.path)
-        if taking.tail_bytes:
-            self.report.waiting.append((taking.file.path, taking.tail_bytes))
+        if tail_bytes := taking.tail_bytes + taking.file.waiting_bytes:
+            self.report.waiting.append((taking.file.path, tail_bytes))
         self._advance(taking.file.size, 0)
 
 
-def _has_line(file: LogFile) -> bool:
-    with open_bytes(file.path) as stream:
-        return b"\n" in stream.read(sniff.LOOK_BYTES)
-
-
-def why(error: Exception) -> str:
-    """Why a file could not be read, without citing what it holds (a parser's message may)."""
-    if isinstance(error, DAMAGED_BYTES):
-        return "cut short or damaged; it is read when it is whole"
-    if isinstance(error, OSError):
-        return (error.strerror or "cannot be read").lower()
-    return "does not parse as what it looks like"
+def _refuse_changed(pieces: list[Piece]) -> None:
+    if any(piece.path == piece.taking.file.path and piece.taking.file.has_changed() for piece in pieces):
+        raise Unclean

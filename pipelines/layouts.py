@@ -4,18 +4,22 @@ object a line, so that there is one way to know what is new in a log, and one wa
 A row that cannot be an object becomes a line that starts with "!" and says why; such a line is quarantined.
 """
 
-import csv
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
-from pipelines import documents
+from pipelines import documents, parquet_files, rows
+from pipelines.bounds import Bounds
+from pipelines.csv_rows import CsvRows
 from pipelines.log_files import LogFile, compression, open_bytes
+from pipelines.pieces import too_long
 from pipelines.reader import Reader
+from pipelines.unpacking import most_unpacked, refuse_unpacked
 
 CHUNK_BYTES = 1 << 20
+NO_DATA = (b"", b"[DONE]")
 
 
 def as_lines(file: LogFile, layout: str, reader: Reader, number: int) -> LogFile:
@@ -27,50 +31,76 @@ def as_lines(file: LogFile, layout: str, reader: Reader, number: int) -> LogFile
         return file
     lines = reader.staging / f"as-lines-{number}.jsonl"
     may_grow = compression(file.path) == "none"
+    waiting_bytes = 0
     if layout in ("csv", "events"):
-        with open_bytes(file.path) as stream, lines.open("wb") as target:
-            target.writelines(_csv_lines(stream, may_grow) if layout == "csv" else _event_lines(stream, may_grow))
+        with open_bytes(file.path, reader.bounds) as stream, lines.open("wb") as target:
+            write = _write_csv if layout == "csv" else _write_events
+            waiting_bytes = write(stream, may_grow, _Copy(target, file.size, reader.bounds))
     elif layout == "unstructured":
-        with open_bytes(file.path) as stream, lines.open("wb") as target:
-            target.writelines(documents.lines_of(stream))
+        with open_bytes(file.path, reader.bounds) as stream, lines.open("wb") as target:
+            copy = _Copy(target, file.size, reader.bounds)
+            for line in documents.lines_of(stream, reader.bounds):
+                copy.write(line)
     else:
-        path = _decompressed(file, reader.staging / f"whole-{number}")
-        if layout == "array" and not _last_bytes(path).rstrip().endswith(b"]"):
+        path = _decompressed(file, reader.staging / f"whole-{number}", reader.bounds)
+        if layout == "parquet":
+            parquet_files.check(path, reader.connection, reader.bounds)
+        elif not _last_bytes(path).rstrip().endswith(b"]"):
             raise EOFError(f"{file.path} does not end as an array")  # DuckDB reads over a missing end
-        reader.copy_as_lines(path, layout, lines)
+        rows.write_lines(reader, path, layout, lines, file.size)
     if file.has_changed():
         raise EOFError(f"{file.path} changed while it was read")
-    return replace(file, staged=lines)
+    return replace(file, staged=lines, waiting_bytes=waiting_bytes)
 
 
-def _event_lines(stream, may_grow: bool) -> Iterator[bytes]:
-    """The data of each server-sent event that is an object: a stream's chunks, as HTTP carries them."""
+class _Copy:
+    """The staged lines of a file, no more than it may become: each row repeats what its header says once."""
+
+    def __init__(self, target: BinaryIO, packed_bytes: int, bounds: Bounds) -> None:
+        self.target, self.packed_bytes, self.bounds, self.byte_count = target, packed_bytes, bounds, 0
+        self.most = most_unpacked(packed_bytes, bounds)
+
+    def write(self, line: bytes) -> None:
+        self.byte_count += len(line)
+        if self.byte_count > self.most:
+            refuse_unpacked(self.byte_count, self.packed_bytes, self.bounds)
+        self.target.write(line)
+
+
+def _write_events(stream, may_grow: bool, copy: _Copy) -> int:
+    """The data of each server-sent event, as HTTP carries a stream's chunks, and objects that stand among the events.
+    Returns the bytes of a half last line."""
+    line_bytes, is_rest = copy.bounds.line_bytes, False
     with io.BufferedReader(stream, CHUNK_BYTES) as lines:
-        for line in lines:
-            data = line.partition(b"data:")[2].strip() if line.startswith(b"data:") else b""
-            if data.startswith(b"{") and (line.endswith(b"\n") or not may_grow):
-                yield data + b"\n"
+        while line := lines.readline(line_bytes + 1):
+            is_long, was_rest = len(line) > line_bytes, is_rest
+            is_rest = (is_long or was_rest) and not line.endswith(b"\n")
+            data = line.removeprefix(b"data:").strip()
+            if was_rest or (not data.startswith(b"{") and (not line.startswith(b"data:") or data in NO_DATA)):
+                continue
+            if is_long:
+                copy.write(too_long(copy.bounds))
+            elif may_grow and not line.endswith(b"\n"):
+                return len(line)
+            else:
+                copy.write((data if data.startswith(b"{") else b"!not a JSON object") + b"\n")
+    return 0
 
 
-def _csv_lines(stream, may_grow: bool) -> Iterator[bytes]:
-    """A JSON object for each row below the header. A last row without its line end may be half of one: it waits, where
-    the file may still grow."""
-    ends = _LineEnds(stream)
-    # undecodable bytes become lone surrogates, which no row that is UTF-8 has
-    rows = csv.reader(io.TextIOWrapper(ends, encoding="utf-8-sig", errors="surrogateescape", newline=""))
-    header = next((row for row in rows if row), [])
-    before: bytes | None = None
-    for row in rows:
-        if before is not None:
-            yield before
-        before = _csv_line(header, row)
-    if before is not None and (ends.last == b"\n" or not may_grow):
-        yield before
+def _write_csv(stream, may_grow: bool, copy: _Copy) -> int:
+    """A JSON object for each row below the header. A last row that is not complete waits, where the file may still
+    grow; returns its bytes."""
+    found = CsvRows(stream, may_grow, copy.bounds)
+    for row in found:
+        copy.write(_csv_line(found.header, row))
+    return found.waiting_bytes
 
 
-def _csv_line(header: list[str], row: list[str]) -> bytes:
+def _csv_line(header: list[str], row: list[str] | str) -> bytes:
     if not row:
         return b"\n"
+    if isinstance(row, str):
+        return f"!{row}\n".encode()
     if len(row) != len(header):
         return f"!{len(row)} cells, the header has {len(header)}\n".encode()
     record = {name: value if value != "" else None for name, value in zip(header, row, strict=True)}  # empty: unknown
@@ -80,26 +110,10 @@ def _csv_line(header: list[str], row: list[str]) -> bytes:
         return b"!not UTF-8\n"
 
 
-class _LineEnds(io.RawIOBase):
-    """A stream that remembers its last byte."""
-
-    def __init__(self, stream) -> None:
-        self.stream, self.last = stream, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:
-        data = self.stream.read(len(buffer))
-        buffer[: len(data)] = data
-        self.last = data[-1:] or self.last
-        return len(data)
-
-
-def _decompressed(file: LogFile, target: Path) -> Path:
+def _decompressed(file: LogFile, target: Path, bounds: Bounds) -> Path:
     if compression(file.path) == "none":
         return file.path
-    with open_bytes(file.path) as source, target.open("wb") as copy:
+    with open_bytes(file.path, bounds) as source, target.open("wb") as copy:
         while chunk := source.read(CHUNK_BYTES):
             copy.write(chunk)
     return target

@@ -9,19 +9,20 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import xxhash
 
-from pipelines import assembly, lock
-from pipelines.draft import KINDS, Draft, DraftFile
-from pipelines.durable import fsync
-from pipelines.log_files import OWN_FOLDERS, shown
+from pipelines import assembly
+from pipelines.data_folder import locked, make_folder, naming_trouble, refuse_what_is_not_ours
+from pipelines.draft import KEPT_LINES, KINDS, Draft, DraftFile
+from pipelines.durable import fsync, lend
+from pipelines.errors import UserError
+from pipelines.log_files import shown
 from pipelines.manifest import Manifest, ReadingDigest, assert_balance, now, record_taking
 from pipelines.new_lines import Taking
-from pipelines.settings import LedgerBusy, StorageTrouble, UserError
 
 KEPT_VERSIONS, KEPT = 14, timedelta(days=7)
 Also = Callable[[sqlite3.Connection, int], None]
@@ -38,7 +39,7 @@ class Ledger:
         path = data / "manifest.sqlite"
         is_new = not _size(path)  # an empty one knows nothing of what lies beside it, which would be removed
         if is_new:
-            _refuse_what_is_not_ours(data)
+            refuse_what_is_not_ours(data)
         self.manifest = Manifest(path)
         if is_new:
             fsync(data)
@@ -53,12 +54,21 @@ class Ledger:
             for path in sorted((self.data / kind).rglob("*.parquet")):
                 if str(path.relative_to(self.data)) not in known:
                     path.unlink()
+        self.remove_superseded_lines()
         for path, row in known.items():
             if row["removed"] is None and _size(self.data / path) != row["byte_count"]:
                 raise UserError(
                     f"{self.data / path}: the ledger's file is missing or changed; restore it from a backup, "
                     "or read the logs again into a new --data folder"
                 )
+
+    def remove_superseded_lines(self) -> None:
+        """Kept lines that are not to be kept any more: no catalogue needs them, so they do not wait for one."""
+        rows = self.manifest.rows("select path from file where kind = ? and removed is not null", KEPT_LINES)
+        for row in rows:
+            (self.data / row["path"]).unlink(missing_ok=True)
+        with self.manifest.transaction() as connection:
+            connection.executemany("delete from file where path = ?", [(row["path"],) for row in rows])
 
     def paths(self, kind: str) -> list[str]:
         return [str(self.data / row["path"]) for row in self.manifest.live_files(kind)]
@@ -99,15 +109,21 @@ class Ledger:
                 record_taking(connection, taking, version, digest_of)
             also(connection, version)
             assert_balance(connection)
+        self.remove_superseded_lines()
         return version
 
     def _place(self, file: DraftFile, version: int, number: int) -> tuple[str, DraftFile, str]:
-        folder = self.data / file.kind / (f"day={file.day}" if file.kind == "ledger" else "")
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self.data / file.kind
+        folder.mkdir(exist_ok=True)
+        if file.kind == "ledger" and not (folder := folder / f"day={file.day}").exists():
+            folder.mkdir()
+            lend(folder, 0o700)
         final = folder / f"v{version}-{number}.parquet"
         digest = _digest(file.path)
         fsync(file.path)
         os.rename(file.path, final)
+        if file.kind != KEPT_LINES:  # which are nobody else's, whoever was let into the folder
+            lend(final, 0o600)
         return str(final.relative_to(self.data)), file, digest
 
     def row_count(self, paths: list[str]) -> int:
@@ -162,62 +178,12 @@ def opened(data: Path, wait_seconds: float = 0) -> Iterator[Ledger]:
     UserError."""
     if shown(data.absolute()) != str(data.absolute()):
         raise UserError(f"{shown(data.absolute())}: this path is not UTF-8; choose another --data folder")
-    with locked(data, ".lock", wait_seconds), _naming_trouble(data):
+    with locked(data, ".lock", wait_seconds), naming_trouble(data):
         ledger = Ledger(data.resolve())
         try:
             yield ledger
         finally:
             ledger.close()
-
-
-@contextmanager
-def locked(data: Path, name: str, wait_seconds: float = 0) -> Iterator[None]:
-    """One of the locks of folder `data`, which is made where it is missing. Raises LedgerBusy or UserError."""
-    with ExitStack() as stack:
-        try:
-            make_folder(data)
-            stack.enter_context(lock.held(data / name, wait_seconds))
-        except lock.Busy as busy:
-            fix = "wait for it, or use another --data"
-            raise LedgerBusy(f"{data}: another tokenspread run is writing here ({busy}); {fix}") from None
-        except OSError as error:
-            raise UserError(f"{data}: cannot be written ({error.strerror}); choose another --data folder") from None
-        yield
-
-
-@contextmanager
-def _naming_trouble(data: Path) -> Iterator[None]:
-    """What the disk refuses is told as the user's to mend; every other error is passed on as it is."""
-    try:
-        yield
-    except UserError:
-        raise
-    except (OSError, sqlite3.OperationalError, *assembly.ERRORS) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        if not why or not (isinstance(error, OSError | sqlite3.Error) or assembly.is_of_disk(error)):
-            raise
-        place = error.filename if isinstance(error, OSError) and error.filename else data
-        raise StorageTrouble(
-            f"{place}: {why.splitlines()[0]}; make room or mend that, then run again (the ledger is as it was last "
-            "committed), or choose another --data folder"
-        ) from error
-
-
-def make_folder(path: Path) -> None:
-    """A folder, and those around it, that a power failure does not take back."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    for folder in missing:
-        fsync(folder.parent)
-
-
-def _refuse_what_is_not_ours(data: Path) -> None:
-    """A folder in use for something else: its `staging` would be emptied."""
-    for name in OWN_FOLDERS:
-        if name != "prefect" and (data / name).exists():
-            fact = f"has a {name!r} and no manifest that knows it"
-            fix = "restore manifest.sqlite from a backup, or choose another --data folder"
-            raise UserError(f"{data}: {fact}; {fix}")
 
 
 def _number(name: str) -> int:

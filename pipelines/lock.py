@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,8 @@ def held(path: Path, wait_seconds: float = 0) -> Iterator[None]:
         try:
             yield
         finally:
-            _write(file, "")
+            with suppress(OSError):  # a note of a holder that is gone is told apart by the lock itself
+                _write(file, "")
 
 
 def holder(path: Path) -> tuple[bool, Holder | None]:

@@ -1,7 +1,6 @@
 """Which log files there are, and how to open each: plain, gzip or zstd, told by its first bytes, never by its name."""
 
 import errno
-import glob
 import gzip
 import os
 import stat
@@ -11,15 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from pipelines import dated
-from pipelines.settings import Settings, UserError
+from pipelines import dated, globs
+from pipelines.bounds import DEFAULT, Bounds
+from pipelines.errors import UserError
+from pipelines.settings import Settings
+from pipelines.unpacking import Unpacked
 from pipelines.zstd import ZstdStream
 
 GZIP, ZSTD, PARQUET, BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"\xef\xbb\xbf"
-LINE_BYTES = 8 << 20  # no call is longer; what is would have to be held in memory whole
+NO_FILE = "a pipe, socket, device or folder, not a file"
 DATA_FOLDER_HAS = (".lock", "manifest.sqlite")
 # what stands in a data folder and is no log, also where a user keeps logs in the same folder
-OWN_FOLDERS = ("catalog", "ledger", "outcomes", "prefect", "quarantine", "reports", "staging")
+OWN_FOLDERS = ("catalog", "kept_lines", "ledger", "outcomes", "prefect", "quarantine", "reports", "staging")
 OWN = (*DATA_FOLDER_HAS, ".night.lock", "manifest.sqlite-shm", "manifest.sqlite-wal", "warehouse.duckdb", *OWN_FOLDERS)
 
 
@@ -33,6 +35,7 @@ class LogFile:
     modified_ns: int
     changed_ns: int
     staged: Path | None = None  # its records as lines, where its own layout is another
+    waiting_bytes: int = 0  # of a half last record that is not among them
 
     @property
     def source(self) -> Path:
@@ -52,27 +55,30 @@ class LogFile:
 class Found:
     files: list[LogFile] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)  # what cannot be looked at, and why
+    skipped: list[tuple[Path, str]] = field(default_factory=list)  # what is found but no file: what it is
 
 
 def given(settings: Settings) -> dict[str, Found]:
     """What the settings name, by kind. A file is read as one kind: what is given for outcomes, revenue or prices is no
     log. Raises UserError."""
-    outcomes = find([str(path) for path in settings.outcomes])
+    outcomes = find([str(path) for path in settings.outcomes], bounds=settings.bounds)
     others = [path for path in (settings.revenue, settings.prices) if path]
-    logs = find(dated.of_any_day(settings.logs), excluded=[*others, *(file.path for file in outcomes.files)])
+    excluded = [*others, *(file.path for file in outcomes.files)]
+    logs = find(dated.of_any_day(settings.logs), excluded, settings.bounds)
     logs.unreadable = [trouble for trouble in logs.unreadable if trouble not in outcomes.unreadable]
     return {"calls": logs, "outcomes": outcomes}
 
 
-def find(patterns: Iterable[str], excluded: Iterable[Path] = ()) -> Found:
+def find(patterns: Iterable[str], excluded: Iterable[Path] = (), bounds: Bounds = DEFAULT) -> Found:
     """The regular files that `patterns` (files, folders, globs) name, each once, in the order of their paths.
 
     What tokenspread keeps in a data folder is no log, and a data folder below a named folder is passed over. Raises
-    UserError for a pattern that names nothing, and for a named file that cannot be looked at.
+    UserError for a pattern that names nothing, for a named file that cannot be looked at, and for too many files.
     """
     left_out = {os.path.realpath(path) for path in excluded}
     found: dict[str, LogFile] = {}
     troubles: dict[str, str] = {}
+    no_files: dict[str, str] = {}
     real_folder, is_own_folder = cache(os.path.realpath), cache(_is_own)  # thousands of files lie in few folders
     for pattern in patterns:
         for path, is_named in _expand(pattern, troubles):
@@ -88,13 +94,23 @@ def find(patterns: Iterable[str], excluded: Iterable[Path] = ()) -> Found:
                 continue
             if file is not None:
                 found[real] = file
+                _refuse_too_many(pattern, len(found), bounds)
             elif is_named:
                 raise UserError(
                     f"{shown(path)}: not a log but a device, or a file of tokenspread's own; "
                     "name a file, a folder or a glob of log files"
                 )
+            elif not is_own:
+                no_files[path] = NO_FILE
     unreadable = [(Path(shown(path)), why) for path, why in sorted(troubles.items())]
-    return Found([found[real] for real in sorted(found)], unreadable)
+    skipped = [(Path(shown(path)), what) for path, what in sorted(no_files.items())]
+    return Found([found[real] for real in sorted(found)], unreadable, skipped)
+
+
+def _refuse_too_many(pattern: str, count: int, bounds: Bounds) -> None:
+    if count > bounds.files:
+        fix = "name fewer, put many into one (zcat can), or raise it in tokenspread.toml"
+        raise UserError(f"{shown(pattern)}: more log files than {bounds.told('files')}; {fix}")
 
 
 def _looked_at(real: str, is_named: bool) -> LogFile | None:
@@ -127,16 +143,16 @@ def _expand(pattern: str, troubles: dict[str, str]) -> Iterator[tuple[str, bool]
     elif _exists(path):
         yield path, True
     else:
-        matches = [] if "\0" in path else sorted(glob.glob(path, recursive=True))
+        matches = [] if "\0" in path else sorted(set(globs.matches(path)))
         if not matches:
             raise UserError(
                 f"{shown(pattern)}: no such file or folder, and no file matches it as a glob; check the path"
             )
         for match in matches:
-            if os.path.isdir(match):
-                yield from ((inner, False) for inner in _walk(match, troubles))
-            else:
+            if not os.path.isdir(match):
                 yield match, False
+            elif "**" not in path or not os.path.islink(match):
+                yield from ((inner, False) for inner in _walk(match, troubles))
 
 
 def _exists(path: str) -> bool:
@@ -183,20 +199,40 @@ def _is_own(real: str) -> bool:
 
 def compression(path: Path) -> str:
     """`gzip`, `zstd` or `none`."""
-    with path.open("rb") as file:
-        magic = file.read(4)
+    with open_plain(path) as file:
+        return _compression(file)
+
+
+def _compression(file: BinaryIO) -> str:
+    magic = file.read(4)
+    file.seek(0)
     return "gzip" if magic.startswith(GZIP) else "zstd" if magic == ZSTD else "none"
 
 
-def open_bytes(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> BinaryIO:
+    """The bytes of a regular file as they are. Never waits, as it would for a pipe that has taken a log's name: OSError
+    tells of what is no regular file (any more)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, NO_FILE)
+    return os.fdopen(descriptor, "rb", buffering=0)  # type: ignore[return-value]
+
+
+def open_bytes(path: Path, bounds: Bounds) -> BinaryIO:
     """The decompressed bytes of `path` as a stream. gzip's check sum is verified when its end is reached (EOFError,
-    gzip.BadGzipFile or zlib.error tell of damage; EOFError or zstandard.ZstdError of a zstd file's)."""
-    kind = compression(path)
+    gzip.BadGzipFile or zlib.error tell of damage; EOFError or zstandard.ZstdError of a zstd file's; TooMuch of one that
+    unpacks beyond its bounds)."""
+    file = open_plain(path)
+    kind = _compression(file)
+    if kind == "none":
+        return file
     if kind == "gzip":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    if kind == "zstd":
-        return ZstdStream(path)  # type: ignore[return-value]
-    return path.open("rb", buffering=0)  # type: ignore[return-value]
+        stream = gzip.GzipFile(fileobj=file)
+        stream.myfileobj = file  # which it closes
+    else:
+        stream = ZstdStream(file)
+    return Unpacked(stream, os.fstat(file.fileno()).st_size, bounds)  # type: ignore[return-value]
 
 
 def read_up_to(stream: BinaryIO, size: int) -> bytes:
@@ -206,12 +242,6 @@ def read_up_to(stream: BinaryIO, size: int) -> bytes:
         parts.append(part)
         missing -= len(part)
     return b"".join(parts)
-
-
-def refuses_writing(error: Exception) -> bool:
-    """Whether the error, of Python or of a library that cites the system, tells of a disk that takes nothing more."""
-    numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-    return getattr(error, "errno", None) in numbers or any(os.strerror(number) in str(error) for number in numbers)
 
 
 def as_glob(path: Path | str) -> str:

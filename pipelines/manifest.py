@@ -1,5 +1,6 @@
 """The manifest: one SQLite file that says what the ledger holds. Its transactions are the only commit points."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.errors import UserError
 from pipelines.log_files import LogFile
 from pipelines.manifest_schema import CHANGES, SCHEMA_NUMBER
 from pipelines.new_lines import Known, Prefix, Taking
-from pipelines.settings import UserError
 from transforms import schemas
 
 ReadingDigest = Callable[[str, str], str]  # of a kind and a shape, see Settings.reading_digest
@@ -25,8 +26,7 @@ class Manifest:
         try:
             for pragma in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
                 self.connection.execute(f"pragma {pragma}")
-            if self.one("pragma quick_check") != "ok":
-                raise sqlite3.DatabaseError("quick_check")
+            _refuse_damage(self.one("pragma quick_check"))
         except sqlite3.OperationalError:
             raise  # of the disk, not of what is on it
         except sqlite3.DatabaseError:
@@ -66,6 +66,10 @@ class Manifest:
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in self.connection.execute(query, parameters)]
+
+    def latest_start(self) -> datetime:
+        """When the latest run began, this one among them: a clock that was set back since does not count."""
+        return datetime.fromisoformat(self.one("select max(started_at) from run"))
 
     def frame(self, table: str, schema: dict[str, Any]) -> pl.DataFrame:
         """The columns of `schema` of a table; instants are stored as ISO text."""
@@ -168,6 +172,14 @@ class Manifest:
         sets = ", ".join(f"{name} = ?" for name in values)
         with self.transaction() as connection:
             connection.execute(f"update run set {sets} where run_id = ?", (*values.values(), run_id))
+
+
+def _refuse_damage(found: str) -> None:
+    """What `quick_check` found: pages that hold nonsense, or that the disk does not give (SQLite's error 10)."""
+    if any(int(code) & 0xFF == sqlite3.SQLITE_IOERR for code in re.findall(r"error code=(\d+)", found)):
+        raise sqlite3.OperationalError("disk I/O error")
+    if found != "ok":
+        raise sqlite3.DatabaseError("quick_check")
 
 
 def record_taking(connection: sqlite3.Connection, taking: Taking, version: int, digest_of: ReadingDigest) -> None:

@@ -1,6 +1,6 @@
 """The tables of the manifest, and how those of an earlier version become today's."""
 
-SCHEMA_NUMBER = 4  # told by SQLite's user_version
+SCHEMA_NUMBER = 5  # told by SQLite's user_version
 TABLES = """
 create table version (id integer primary key, at text);
 create table run (
@@ -35,6 +35,12 @@ create table alert (
     first_at text, last_at text, ended_at text, due_at text, sent_to text, sent_at text);
 create table erasure (erasure_id integer primary key, kind text, version integer, at text, done_at text);
 """
-FROM_3 = f"alter table content add column pruned_line_count integer not null default 0;{NIGHTS}"
+# `forgotten`: who is to stay out, under salted hashes of their names. `user_key`: the fingerprint of the key that users
+# are hashed with, since they are. See users.py
+FORGOTTEN = """
+create table forgotten (digest text primary key, salt text, at text);
+create table user_key (fingerprint text primary key, at text);
+"""
+FROM_3 = f"alter table content add column pruned_line_count integer not null default 0;{NIGHTS}{FORGOTTEN}"
 # what brings a manifest of that number to today's; 0: an empty file
-CHANGES = {0: TABLES + NIGHTS, 3: FROM_3}
+CHANGES = {0: TABLES + NIGHTS + FORGOTTEN, 3: FROM_3, 4: FORGOTTEN}

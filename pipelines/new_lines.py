@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import xxhash
 
+from pipelines.bounds import Bounds
 from pipelines.log_files import LogFile, open_bytes, read_up_to
 
 HEAD_BYTES = 4096
@@ -79,6 +80,16 @@ class Known:
             head, Prefix(taking.content_id, taking.to_byte, taking.prefix_hash, lines, taking.is_open, True, path)
         )
 
+    def drop(self, taking: Taking) -> None:
+        """A taking that was added and could not be read after all: its content ends where it did before."""
+        prefixes = self._by_head.get(self._heads.get(taking.content_id, (0, "")), [])
+        own = [prefix for prefix in prefixes if prefix.content_id == taking.content_id]
+        kept = [prefix for prefix in own if prefix.prefix_hash != taking.prefix_hash]
+        if len(kept) < len(own):
+            latest = max((prefix.to_byte for prefix in kept), default=0)
+            kept = [replace(prefix, is_latest=prefix.to_byte == latest) for prefix in kept]
+            prefixes[:] = [prefix for prefix in prefixes if prefix.content_id != taking.content_id] + kept
+
     def candidates(self, head: bytes) -> list[Prefix]:
         """Prefixes that a file which starts with `head` may have, shortest first."""
         lengths = [length for length in self._head_lengths if length <= len(head)]
@@ -86,13 +97,13 @@ class Known:
         return sorted(found, key=lambda prefix: prefix.to_byte)
 
 
-def identify(file: LogFile, known: Known, next_content_id: int) -> Taking:
+def identify(file: LogFile, known: Known, next_content_id: int, bounds: Bounds) -> Taking:
     """Where the new lines of `file` start. The longest known prefix wins.
 
     A file that goes on where another, still present file ends is a copy: it gets a content of its own that starts
     there, or the original would no longer be known by its own prefix.
     """
-    with open_bytes(file.source) as stream:
+    with open_bytes(file.source, bounds) as stream:
         match = _longest_known_prefix(stream, known)
     if match is None:
         return Taking(file, next_content_id, True, 0, 0)

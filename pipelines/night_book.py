@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipelines import ledger
+from pipelines import data_folder, ledger
+from pipelines.errors import GateClosed, NotPublished, UserError
 from pipelines.manifest import now
-from pipelines.settings import GateClosed, NotPublished, UserError
 
 NIGHT_LOCK = ".night.lock"
 
@@ -67,7 +67,7 @@ def _row(store: ledger.Ledger) -> Row:
 
 def alone(data: Path, wait_seconds: float = 0) -> AbstractContextManager[None]:
     """With no night going on, and none to begin. Raises LedgerBusy, UserError."""
-    return ledger.locked(data, NIGHT_LOCK, wait_seconds)
+    return data_folder.locked(data, NIGHT_LOCK, wait_seconds)
 
 
 def stopped(store: ledger.Ledger) -> str | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipelines import exit_codes
-from pipelines.options import AsJson, Config, Data
-from pipelines.settings import Settings, UserError, date_of
+from pipelines.errors import UserError
+from pipelines.options import AsJson, Config, Data, HashUsers, KeepLines
+from pipelines.settings import Settings, date_of
 
 if TYPE_CHECKING:
     from pipelines.summaries import Night
@@ -29,13 +30,15 @@ def nightly(
     day: Annotated[
         str | None, typer.Option(help="The UTC day that the night is for. [default: the last one that is over]")
     ] = None,
-    accept: Accept = False, log_json: LogJson = False, data: Data = None, config: Config = None,
+    accept: Accept = False, keep_lines: KeepLines = False, log_json: LogJson = False, hash_users: HashUsers = None,
+    data: Data = None,
+    config: Config = None,
 ) -> None:  # fmt: skip
     """Do one night's work now: take in what is new, gate, publish, alert. Needs no Prefect."""
     from pipelines import nights
     from pipelines.report import stage_log
 
-    settings = _settings(config, data)
+    settings = _settings(config, data, hash_users, keep_lines)
     for_day = date_of(day, "--day") if day else nights.day_of(datetime.now(UTC))
     night = nights.run(settings, for_day, accept, tell=stage_log.writer(sys.stderr, log_json))
     raise typer.Exit(_code(night))
@@ -44,13 +47,14 @@ def nightly(
 def backfill(
     since: Annotated[str, typer.Option(help="The first UTC day.")],
     until: Annotated[str, typer.Option(help="The last UTC day.")],
-    accept: Accept = False, log_json: LogJson = False, data: Data = None, config: Config = None,
+    accept: Accept = False, log_json: LogJson = False, hash_users: HashUsers = None, data: Data = None,
+    config: Config = None,
 ) -> None:  # fmt: skip
     """Do the nights of a range of days, one after the other, up to one that the gate stops; safe to repeat."""
     from pipelines import nights
     from pipelines.report import stage_log
 
-    settings, tell = _settings(config, data), stage_log.writer(sys.stderr, log_json)
+    settings, tell = _settings(config, data, hash_users), stage_log.writer(sys.stderr, log_json)
     codes = []
     for for_day in nights.days_between(date_of(since, "--since"), date_of(until, "--until")):
         night = nights.run(settings, for_day, accept, tell=tell, is_quiet=True)
@@ -85,9 +89,9 @@ def _code(night: "Night") -> int:
     return exit_codes.PARTLY if night.unreadable else exit_codes.UNPRICED if night.unpriced_call_count else 0
 
 
-def _settings(config: Path | None, data: Path | None) -> Settings:
+def _settings(config: Path | None, data: Path | None, hash_users: bool | None, keep_lines: bool = False) -> Settings:
     from pipelines import nights
 
-    settings = Settings.load(config, data=data)
+    settings = Settings.load(config, data=data, hash_users=hash_users, keep_lines=keep_lines or None)
     nights.refuse_no_logs(settings)
     return settings

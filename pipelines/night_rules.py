@@ -1,12 +1,14 @@
 """What a night is to do and to look out for: [nightly], [gate], [alerts] and [retention] of tokenspread.toml."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
+from pipelines.users import Users
 
 DIMENSIONS = ("all", "feature", "user", "customer", "model")
 
@@ -61,7 +63,7 @@ def rules(settings: Settings) -> Rules:
 def alerts(settings: Settings) -> Alerts:
     """Their part that says whom to tell, also where the others are wrong. Raises UserError."""
     with _naming_the_file(settings):
-        return _alerts(settings.night_tables)
+        return _alerts(settings)
 
 
 @contextmanager
@@ -87,16 +89,16 @@ def _rules(settings: Settings) -> Rules:
             most_unpriced_share=_share("[gate] unpriced", gate["unpriced"]),
             least_calls_share=_share("[gate] calls_of_usual", gate["calls_of_usual"]),
         ),
-        alerts=_alerts(tables),
+        alerts=_alerts(settings),
         keep_days=None if keep_days is None else _whole("[retention] days", keep_days, 1),
     )
 
 
-def _alerts(tables: dict[str, dict[str, Any]]) -> Alerts:
+def _alerts(settings: Settings) -> Alerts:
     defaults = {
         "webhook": None, "command": [], "spend": [], "margin_scenario": "+50%", "anomalies": True, "model_swaps": True,
     }  # fmt: skip
-    told = _known("alerts", tables, defaults)
+    told, users = _known("alerts", settings.night_tables, defaults), Users(settings)
     command = told["command"] if isinstance(told["command"], list) else None
     if command is None or not all(isinstance(word, str) for word in command):
         raise UserError('[alerts] command: give its words as a list, such as ["notify-send", "tokenspread"]')
@@ -109,7 +111,7 @@ def _alerts(tables: dict[str, dict[str, Any]]) -> Alerts:
     return Alerts(
         webhook=_webhook(told["webhook"]),
         command=tuple(command),
-        spend=tuple(map(_spend_limit, spend)),
+        spend=tuple(_spend_limit(one, users) for one in spend),
         margin_scenario=told["margin_scenario"],
         has_anomalies=told["anomalies"],
         has_model_swaps=told["model_swaps"],
@@ -126,7 +128,7 @@ def _webhook(url: Any) -> str | None:
     return url
 
 
-def _spend_limit(told: Any) -> SpendLimit:
+def _spend_limit(told: Any, users: Users) -> SpendLimit:
     place = "[[alerts.spend]]"
     if not isinstance(told, dict):
         raise UserError(f"{place} cannot be {told!r}; it is a table with by, days and limit_usd")
@@ -142,7 +144,11 @@ def _spend_limit(told: Any) -> SpendLimit:
     limit = _decimal(table["limit_usd"])
     if limit is None or limit <= 0:
         raise UserError(f"{place} limit_usd cannot be {table['limit_usd']!r}; give USD above 0, such as 25 or 0.50")
-    return SpendLimit(table["by"], table["name"], _whole(f"{place} days", table["days"], 1), limit)
+    name = table["name"]
+    if table["by"] == "user" and name:
+        with suppress(UserError):  # without the key the night fails, and this is what tells whom to tell
+            name = users.called(name)
+    return SpendLimit(table["by"], name, _whole(f"{place} days", table["days"], 1), limit)
 
 
 def _known(name: str, tables: dict[str, dict[str, Any]], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pipelines import alert_desk, alert_rules, dated, gate, night_book, night_rules, retention, stages
+from pipelines.errors import GateClosed, LedgerBusy, UserError
 from pipelines.night_book import Row
 from pipelines.night_rules import Rules
 from pipelines.report import night as report
 from pipelines.report import stage_log
-from pipelines.settings import GateClosed, LedgerBusy, Settings, UserError
+from pipelines.settings import Settings
 from pipelines.summaries import Alert, Night
 
 T = TypeVar("T")

@@ -12,3 +12,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON."
 ShapeName = Annotated[
     str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")
 ]
+KeepLines = Annotated[
+    bool, typer.Option("--keep-lines", help="Keep what quarantined lines say, where only the owner can read it.")
+]
+HashUsers = Annotated[
+    bool | None,
+    typer.Option("--hash-users", help="Keep users under keyed hashes; the key stands in TOKENSPREAD_USER_KEY."),
+]

@@ -38,7 +38,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_API_PORT, temporary
 from prefect.states import Crashed
 
 from pipelines import flows
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 
 SERVER_START_SECONDS = 120  # the first start migrates a new database; 20 s is usual on a busy machine
 SERVER_STOP_SECONDS = 15

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.errors import UserError
 from pipelines.options import AsJson, Config, Data
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 
 By = Annotated[str, typer.Option(help="all, feature, user, customer or model.")]
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from pipelines import questions
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 
 DIMENSIONS = ("all", "feature", "user", "customer", "model")
 FORMS = "write 2026-03-01..2026-03-31, a month such as 2026-03, or a day"

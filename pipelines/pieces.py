@@ -9,11 +9,11 @@ from typing import BinaryIO
 import numpy as np
 import xxhash
 
-from pipelines.log_files import BOM, LINE_BYTES, compression, open_bytes
+from pipelines.bounds import Bounds, sized
+from pipelines.log_files import BOM, LogFile, compression, open_bytes, open_plain
 from pipelines.new_lines import CHUNK_BYTES, HEAD_BYTES, Taking, set_head
 
-PIECE_BYTES = 64 << 20
-TOO_LONG = b"!longer than 8 MiB\n"  # stands in a piece for a line that is too long to be a call
+PIECE_BYTES, PIECE_LINES = 64 << 20, 1 << 16  # its rows are held in memory together
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,12 @@ class Piece:
     line_count: int
 
 
-def direct_piece(taking: Taking) -> Piece | None:
+def too_long(bounds: Bounds) -> bytes:
+    """Stands in a piece for a line that is too long to be a call."""
+    return b"!longer than %s\n" % sized(bounds.line_bytes).encode()
+
+
+def direct_piece(taking: Taking, bounds: Bounds) -> Piece | None:
     """The log file itself as one piece, or None where its lines must be staged.
 
     Only a new, plain file whose last line is complete can be read in place.
@@ -35,7 +40,7 @@ def direct_piece(taking: Taking) -> Piece | None:
     hasher, position, lines, line_bytes, last = xxhash.xxh3_128(), 0, 0, 0, b""
     buffer = bytearray(CHUNK_BYTES)
     view, array = memoryview(buffer), np.frombuffer(buffer, dtype=np.uint8)
-    with path.open("rb", buffering=0) as stream:
+    with open_plain(path) as stream:
         while size := stream.readinto(buffer):
             if position == 0:
                 if buffer.startswith(BOM):
@@ -45,7 +50,7 @@ def direct_piece(taking: Taking) -> Piece | None:
             lines += int(np.count_nonzero(array[:size] == 10))
             position, last = position + size, bytes(view[size - 1 : size])
             line_end = buffer.find(b"\n", 0, size)
-            if (line_bytes + line_end if line_end >= 0 else line_bytes + size) > LINE_BYTES:
+            if (line_bytes + line_end if line_end >= 0 else line_bytes + size) > bounds.line_bytes:
                 return None  # DuckDB would read lines up to twice that long, a gzip of the same log would not
             line_bytes = size - 1 - buffer.rfind(b"\n", 0, size) if line_end >= 0 else line_bytes + size
     if last != b"\n" or position != path.stat().st_size:
@@ -54,32 +59,57 @@ def direct_piece(taking: Taking) -> Piece | None:
     return Piece(path, taking, 0, lines)
 
 
-def staged_pieces(taking: Taking, staging: Path) -> Iterator[Piece]:
+def staged_pieces(taking: Taking, staging: Path, bounds: Bounds) -> Iterator[Piece]:
     """The new lines of the file, copied into `staging` in pieces of whole lines; the caller removes each when read."""
-    with open_bytes(taking.file.source) as stream:
-        cutter = _Cutter(taking, staging)
+    with open_bytes(taking.file.source, bounds) as stream:
+        cutter = _Cutter(taking, staging, bounds)
         cutter.skip_to_start(stream)
         while chunk := stream.read(CHUNK_BYTES):
             yield from cutter.add(chunk)
         yield from cutter.finish()
 
 
-def history_pieces(taking: Taking, staging: Path) -> Iterator[Piece]:
+def history_pieces(taking: Taking, staging: Path, bounds: Bounds) -> Iterator[Piece]:
     """The lines of the file that were taken before, for shapes to whose new lines they matter."""
-    cutter = _Cutter(replace(taking, from_byte=0, from_line=0, line_count=0, starts_open=False), staging, "history")
-    rest = taking.from_byte
-    with open_bytes(taking.file.source) as stream:
+    before = replace(taking, from_byte=0, from_line=0, line_count=0, starts_open=False)
+    cutter, rest = _Cutter(before, staging, bounds, "history"), taking.from_byte
+    with open_bytes(taking.file.source, bounds) as stream:
         while rest and (chunk := stream.read(min(CHUNK_BYTES, rest))):
             yield from cutter.add(chunk)
             rest -= len(chunk)
     yield from cutter.finish()
 
 
+def taken_pieces(file: LogFile, takings: list[Taking], staging: Path, bounds: Bounds) -> Iterator[Piece]:
+    """The lines of a content again, as they were taken; each taking tells where it began and ended, and how what it
+    took began. Raises Rewritten, perhaps after some pieces, where the file does not begin with that content any more.
+    """
+    hasher, position = xxhash.xxh3_128(), 0
+    with open_bytes(file.source, bounds) as stream:
+        for number, taking in enumerate(takings):
+            cutter = _Cutter(replace(taking, file=file, line_count=0), staging, bounds, f"again-{number}")
+            cutter.hasher, cutter.position = hasher, position
+            cutter.skip_to_start(stream)
+            position = taking.to_byte
+            while (rest := position - cutter.position) and (chunk := stream.read(min(CHUNK_BYTES, rest))):
+                yield from cutter.add(chunk)
+            yield from cutter.finish()
+            if rest or cutter.hash_at_line_end != taking.prefix_hash:
+                raise Rewritten(file.path)
+
+
+class Rewritten(EOFError):
+    """A file that is not any more what was read of it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} was rewritten while it was read")
+
+
 class _Cutter:
     """Cuts a stream of bytes at line feeds into pieces, and keeps the hash of all that was taken."""
 
-    def __init__(self, taking: Taking, staging: Path, name: str = "lines") -> None:
-        self.taking, self.staging, self.name = taking, staging, name
+    def __init__(self, taking: Taking, staging: Path, bounds: Bounds, name: str = "lines") -> None:
+        self.taking, self.staging, self.bounds, self.name = taking, staging, bounds, name
         self.hasher = xxhash.xxh3_128()
         self.hash_at_line_end = ""
         self.position = self.line_end = 0
@@ -88,6 +118,7 @@ class _Cutter:
         self.block: list[bytes] = []
         self.block_bytes = self.block_lines = self.piece_number = 0
         self.head = b""
+        self.starts_open = taking.starts_open  # until its first line; the taking may be read once more
 
     def skip_to_start(self, stream: BinaryIO) -> None:
         while self.position < self.taking.from_byte:
@@ -98,8 +129,8 @@ class _Cutter:
             self.head += chunk[: HEAD_BYTES - len(self.head)]
             self.position += len(chunk)
         self.line_end, self.hash_at_line_end = self.position, self.hasher.hexdigest()
-        if self.position and self.hash_at_line_end != self.taking.from_hash:
-            raise EOFError(f"{self.taking.file.path} was rewritten while it was read")
+        if self.taking.from_hash and self.hash_at_line_end != self.taking.from_hash:
+            raise Rewritten(self.taking.file.path)
 
     def add(self, chunk: bytes) -> Iterator[Piece]:
         self.head += chunk[: HEAD_BYTES - len(self.head)]
@@ -113,9 +144,9 @@ class _Cutter:
         self.position += len(chunk)
         if not self.is_skipping_long_line:
             self.rest += chunk[cut:]
-            if len(self.rest) > LINE_BYTES:
+            if len(self.rest) > self.bounds.line_bytes:
                 self.rest, self.is_skipping_long_line = b"", True
-        if self.block_bytes >= PIECE_BYTES:
+        if self.block_bytes >= PIECE_BYTES or self.block_lines >= PIECE_LINES:
             yield self._piece()
 
     def _add_lines(self, lines: bytes) -> None:
@@ -123,11 +154,11 @@ class _Cutter:
         if self.line_end == 0:
             lines = lines.removeprefix(BOM)
         first, rest = lines[: lines.index(b"\n") + 1], lines[lines.index(b"\n") + 1 :]
-        if self.is_skipping_long_line or len(first) > LINE_BYTES:
-            self.is_skipping_long_line, lines = False, TOO_LONG + rest
-        elif self.taking.starts_open and first.strip() in (b"", b","):
+        if self.is_skipping_long_line or len(first) > self.bounds.line_bytes:
+            self.is_skipping_long_line, lines = False, too_long(self.bounds) + rest
+        elif self.starts_open and first.strip() in (b"", b","):
             lines = rest  # the end of a line that was read before it had one
-        self.taking.starts_open = False
+        self.starts_open = False
         if lines:
             self.block.append(lines)
             self.block_bytes += len(lines)
@@ -137,11 +168,11 @@ class _Cutter:
         """The last piece. A last line without its line feed is taken when it is a whole JSON object; else it waits for
         its other half, in a packed file too: the log that it was packed from may have it."""
         tail = self.rest.removeprefix(BOM) if self.line_end == 0 else self.rest
-        if tail.strip() and _is_whole_object(tail):
+        self.taking.is_open = bool(tail.strip()) and _is_whole_object(tail)
+        if self.taking.is_open:
             self.block.append(tail + b"\n")
             self.block_lines += 1
             self.line_end, self.hash_at_line_end = self.position, self.hasher.hexdigest()
-            self.taking.is_open = True
         if self.block:
             yield self._piece()
         self.taking.to_byte, self.taking.prefix_hash = self.line_end, self.hash_at_line_end

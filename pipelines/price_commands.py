@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.errors import UserError
 from pipelines.options import Config, Data
-from pipelines.settings import Settings, UserError, instant_of
+from pipelines.settings import Settings, instant_of
 
 app = typer.Typer(no_args_is_help=True, help="What is believed of prices, why a call costs what it costs, corrections.")
 

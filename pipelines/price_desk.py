@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 
 from pipelines import build_inputs, ledger, pricing, questions, warehouse
+from pipelines.errors import UserError
 from pipelines.price_answers import Differing, Explained, Exported, Imported, Shown
 from pipelines.prices import catalogue, history, litellm, price_file
 from pipelines.prices.price_text import UNSURE, price_text
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from transforms import schemas
 from transforms.prices import book, cards, differences, imports, week
 from transforms.schemas import PRICE_BOOK, PRICE_DIFFERENCES, PRICE_REFS, PRICE_RULES, RATE_CLASSES, conform

@@ -10,10 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from pipelines import build_inputs
+from pipelines.errors import UserError
 from pipelines.ledger import Ledger
 from pipelines.prices import catalogue, price_file
 from pipelines.prices import history as dated
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from transforms import schemas
 from transforms.prices import book, cards
 

@@ -1,11 +1,12 @@
 """Where in a data folder a name still stands: looked for in every table, row and byte of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from pipelines import sandbox
+from pipelines import kept_lines, sandbox
 from pipelines.draft import KINDS
 from pipelines.ledger import Ledger
 from pipelines.log_files import OWN, shown
@@ -39,6 +40,11 @@ def search(store: Ledger, sought: Sought) -> Proof:
     return proof
 
 
+def together(proofs: Sequence[Proof]) -> Proof:
+    """Of several names: the same was searched for each."""
+    return Proof(proofs[0].searched, [place for proof in proofs for place in proof.places])
+
+
 def _search_ledger(store: Ledger, sought: Sought, proof: Proof) -> None:
     files = column_count = 0
     for kind in KINDS:
@@ -50,6 +56,8 @@ def _search_ledger(store: Ledger, sought: Sought, proof: Proof) -> None:
                 texts = scan.select(column).filter(holds).unique().collect(engine="streaming")[column]
                 _note(proof, sought, f"{Path(path).relative_to(store.data)}, column {column}", texts.to_list())
             files, column_count = files + 1, column_count + len(columns)
+    if count := kept_lines.count(store, kept_lines.are_naming(sought.name)):
+        proof.places.append(f"what quarantined lines say: {count:,} line{'' if count == 1 else 's'}")
     proof.searched.append(f"{files:,} files of the ledger ({column_count:,} columns of text)")
 
 

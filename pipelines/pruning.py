@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines import erasure
+from pipelines import erasure, kept_lines
 from pipelines.draft import Draft, DraftFile
 from pipelines.ledger import Ledger
 from pipelines.settings import Settings
@@ -36,6 +36,7 @@ class Plan:
     reports: list[Path]
     run_count: int
     night_count: int
+    kept_line_count: int  # what quarantined lines say, by when it was kept: they are of no day
 
     @property
     def call_count(self) -> int:
@@ -72,6 +73,7 @@ def plan(store: Ledger, before: date) -> Plan:
         reports=[path for path in reports if _is_of_day(path)],
         run_count=store.manifest.one(f"select count(*) from run where {OLD_RUNS}", before.isoformat()),
         night_count=store.manifest.one(f"select count(*) from night where {OLD_NIGHTS}", before.isoformat()),
+        kept_line_count=kept_lines.count(store, kept_lines.are_before(before)),
     )
 
 
@@ -86,18 +88,20 @@ def carry_out(store: Ledger, settings: Settings, planned: Plan) -> None:
     with store.manifest.transaction() as connection:
         connection.execute(f"delete from run where {OLD_RUNS}", (planned.before.isoformat(),))
         connection.execute(f"delete from night where {OLD_NIGHTS}", (planned.before.isoformat(),))
-    if not planned.gone:
+    if not planned.gone and not planned.kept_line_count:
         return
     draft = Draft(store.staging, lambda rows: rows)
-    lines = _pruned_lines(store, planned, draft)
+    lines = _pruned_lines(store, planned, draft) if planned.gone else []
 
     def also(connection: sqlite3.Connection, version: int) -> None:
         connection.executemany(
             "update content set pruned_line_count = pruned_line_count + ? where content_id = ? and kind = ?", lines
         )
-        erasure.note(connection, erasure.CALLS, version)
+        if planned.gone:
+            erasure.note(connection, erasure.CALLS, version)
 
     replaced = [file["path"] for file in planned.gone] + planned.outcome_paths
+    replaced += kept_lines.without(store, draft, kept_lines.are_before(planned.before))
     with store.manifest.run("prune") as done:
         store.commit(draft, replaced, [], settings.reading_digest, also)
         done(call_count=planned.call_count)

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from pipelines import sandbox, warehouse
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 from pipelines.warehouse_sources import arrow_of, table_columns
 
 Tables = Mapping[str, tuple[pl.DataFrame, dict[str, Any]]]  # a frame and its schema by name

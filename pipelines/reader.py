@@ -5,6 +5,7 @@ rows out must equal lines in, `ignore_errors` is never used (it invents rows). W
 asks the same reader about fewer lines at a time.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,15 +16,21 @@ import polars as pl
 from nanoarrow._utils import NanoarrowException  # raised by streams, exported nowhere public
 
 from pipelines import records
+from pipelines.bounds import DEFAULT, Bounds
 from pipelines.exact import Read, exact_lines
-from pipelines.log_files import LINE_BYTES, as_glob
+from pipelines.log_files import as_glob
+from pipelines.parquet_files import AS_WRITTEN
 from pipelines.pieces import Piece
 from transforms import schemas
 
-PARSER_ERRORS = (duckdb.Error,)  # what reading a Parquet file or a JSON document may raise
-# What DuckDB says of text, not of memory or disk. Its message cites the text, cut off within a letter at times.
-REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException, UnicodeDecodeError)
-BLOCK_BYTES = 4 << 20  # what the exact path looks at together; smaller blocks keep one bad line from slowing the rest
+PARSER_ERRORS = (duckdb.Error, NanoarrowException)  # what reading a Parquet file or a JSON document may raise
+# What DuckDB says of text, not of disk: text may also be such that it takes many times its size to parse. Its message
+# cites the text, cut off within a letter at times.
+REFUSALS = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfMemoryException, UnicodeDecodeError)
+# What the exact path looks at together; smaller blocks keep one bad line from slowing the rest.
+BLOCK_BYTES, BLOCK_LINES = 4 << 20, 1 << 16
+MOST_THREADS = 4  # the rest of the walk has one
+MEMORY_BYTES = 384 << 20
 BATCH_ROWS = 50_000  # DuckDB gives fewer at a time, and each step of polars would cost more than its rows
 BATCH_BYTES = 64 << 20  # of lines that hold many records, fewer
 
@@ -35,11 +42,14 @@ class Unclean(Exception):
 class Reader:
     """Reads pieces; holds one in-memory DuckDB connection and a folder for blocks in flight."""
 
-    def __init__(self, staging: Path) -> None:
-        self.staging = staging
+    def __init__(self, staging: Path, bounds: Bounds = DEFAULT) -> None:
+        self.staging, self.bounds = staging, bounds
         self.connection = duckdb.connect(config={"python_enable_replacements": False})
         self.connection.execute("set TimeZone = 'UTC'")
         self.connection.execute("set enable_progress_bar = false")  # it would print into the user's output
+        # each thread parses what it has in its buffers, up to two lines and sixteen bytes for each bracket in them
+        threads, limit = min(MOST_THREADS, os.cpu_count() or 1), max(MEMORY_BYTES, 48 * bounds.line_bytes)
+        self.connection.execute(f"set threads = {threads}; set memory_limit = '{limit}B'")
 
     def close(self) -> None:
         self.connection.close()
@@ -65,7 +75,7 @@ class Reader:
     def _typed_rows(self, paths: list[Path], fields: Mapping[str, str]) -> Iterator[pl.DataFrame]:
         try:
             # read as a stream: a whole result of a large log would not fit the memory that we promise
-            query = _query(fields, with_file_index=len(paths) > 1)
+            query = _query(fields, self.bounds, with_file_index=len(paths) > 1)
             stream = nanoarrow.c_array_stream(self.connection.sql(query, params=[[as_glob(path) for path in paths]]))
             batches, row_count, byte_count = [], 0, 0
             for batch in stream:  # of many small logs, one or more for each
@@ -97,27 +107,13 @@ class Reader:
                     yield Read(rows.with_columns(pl.lit(content_id, pl.Int64).alias("content_id"), numbers))
                 line += count
 
-    def copy_as_lines(self, path: Path, layout: str, target: Path) -> None:
-        """The records of a document, one JSON object a line; JSON text holds raw line feeds only between tokens, so
-        they may become spaces. `layout`: array or parquet. Raises duckdb.Error.
-        """
-        if layout == "parquet":
-            rows = f"select to_json(line)::varchar from read_parquet({_source(path)}) as line"
-        else:
-            rows = (
-                "select replace(replace(json, chr(10), ' '), chr(13), ' ') from read_json_objects("
-                f"{_source(path)}, format = '{layout}', maximum_object_size = {LINE_BYTES})"
-            )
-        self.connection.execute(
-            f"copy ({rows}) to '{_quoted(target)}' (format csv, header false, quote '', escape '', delimiter '\x1f')"
-        )
-
 
 class _BlockParser:
     """DuckDB's reader on blocks of whole lines; what exact.Parser asks for."""
 
     def __init__(self, reader: Reader, fields: Mapping[str, str]) -> None:
-        self.connection, self.path, self.query = reader.connection, reader.staging / "block.jsonl", _query(fields)
+        self.connection, self.path = reader.connection, reader.staging / "block.jsonl"
+        self.query = _query(fields, reader.bounds)
         self.schema, self.misshapen_if = dict.fromkeys(fields, pl.String), records.duckdb_misshapen(fields)
 
     def rows_of(self, block: bytes) -> pl.DataFrame | None:
@@ -128,6 +124,7 @@ class _BlockParser:
             rows = pl.DataFrame(self.connection.sql(self.query, params=[[as_glob(self.path)]]).materialize())
         except REFUSALS:
             return None
+        rows.columns = list(self.schema)  # DuckDB has renamed one of two that differ in the case of letters alone
         return rows if rows.height == block.count(b"\n") else None
 
     def rows(self, lines: list[bytes]) -> pl.DataFrame | None:
@@ -140,19 +137,23 @@ class _BlockParser:
         return self._lines_where(self.misshapen_if, lines)
 
     def _lines_where(self, condition: str, lines: list[bytes]) -> set[int]:
-        self.path.write_bytes(_block(lines))
         query = (
             "select number - 1 from (select unnest(lines) as line, generate_subscripts(lines, 1) as number from "
-            f"(select string_split(content, chr(10)) as lines from read_text(?))) where line <> '' and {condition}"
+            f"(select string_split(?, chr(10)) as lines)) where line <> '' and {condition}"
         )
-        return {index for (index,) in self.connection.execute(query, [as_glob(self.path)]).fetchall()}
+        try:
+            return {index for (index,) in self.connection.execute(query, [b"\n".join(lines).decode()]).fetchall()}
+        except duckdb.OutOfMemoryException:  # then fewer are asked for, one at last
+            return set()
 
 
-def _query(fields: Mapping[str, str], with_file_index: bool = False) -> str:
-    columns, selected = records.duckdb_columns(fields)
+def _query(fields: Mapping[str, str], bounds: Bounds, with_file_index: bool = False) -> str:
+    columns, inner, selected = records.duckdb_columns(fields)
+    file_index = ", file_index" if with_file_index else ""
+    options = f"format = 'newline_delimited', records = true, maximum_object_size = {bounds.line_bytes}"
     return (
-        f"select {selected}{', file_index' if with_file_index else ''} from read_json(?, format = 'newline_delimited', "
-        f"maximum_object_size = {LINE_BYTES}, columns = {columns}) as line"
+        f"select {selected}{file_index} from (select {inner}{file_index} "
+        f"from read_json(?, {options}, columns = {columns}, {AS_WRITTEN}) as line) as line where {records.REFUSING}"
     )
 
 
@@ -171,27 +172,30 @@ class _LineKeys:
     """content_id and line_number of the rows that DuckDB reads from pieces one after another."""
 
     def __init__(self, pieces: list[Piece]) -> None:
-        counts = np.array([piece.line_count for piece in pieces])
-        starts = np.cumsum(counts) - counts
-        first_lines = np.array([piece.first_line for piece in pieces])
-        content_ids = np.array([piece.taking.content_id for piece in pieces])
-        self.row_count = int(counts.sum())
-        self.piece_numbers = np.repeat(np.arange(len(pieces)), counts)  # of each row
-        self.content_ids = np.repeat(content_ids, counts)
-        self.line_numbers = np.arange(1, self.row_count + 1) + np.repeat(first_lines - starts, counts)
+        self.ends = np.cumsum([piece.line_count for piece in pieces])
+        self.starts = np.concatenate(([0], self.ends[:-1]))
+        self.first_lines = np.array([piece.first_line for piece in pieces])
+        self.content_ids = np.array([piece.taking.content_id for piece in pieces])
+        self.row_count = int(self.ends[-1])
 
     def of_rows(self, start: int, count: int) -> list[pl.Series]:
-        rows = slice(start, start + count)
+        numbers = self._piece_numbers(start, count)
+        line_numbers = np.arange(start + 1, start + count + 1) + (self.first_lines - self.starts)[numbers]
         return [
-            pl.Series("content_id", self.content_ids[rows], dtype=pl.Int64),
-            pl.Series("line_number", self.line_numbers[rows], dtype=pl.Int64),
+            pl.Series("content_id", self.content_ids[numbers], dtype=pl.Int64),
+            pl.Series("line_number", line_numbers, dtype=pl.Int64),
         ]
+
+    def _piece_numbers(self, start: int, count: int) -> np.ndarray:
+        """Of each of these rows alone: for all rows of a log of short lines it would take more memory than the log."""
+        counts = np.minimum(self.ends, start + count) - np.maximum(self.starts, start)
+        return np.repeat(np.arange(len(counts)), np.maximum(counts, 0))
 
     def are_pieces_right(self, frame: pl.DataFrame, start: int) -> bool:
         """That each row comes from the file which its keys name (DuckDB tells the file when it reads several)."""
         if "file_index" not in frame.columns:
             return True
-        return bool((frame["file_index"].to_numpy() == self.piece_numbers[start : start + frame.height]).all())
+        return bool((frame["file_index"].to_numpy() == self._piece_numbers(start, frame.height)).all())
 
 
 def _are_objects(piece: Piece) -> bool:
@@ -215,15 +219,17 @@ def _blocks(path: Path) -> Iterator[bytes]:
         while chunk := file.read(BLOCK_BYTES):
             cut = chunk.rfind(b"\n") + 1
             if cut:
-                yield rest + chunk[:cut]
+                yield from _halved(rest + chunk[:cut])
                 rest = chunk[cut:]
             else:
                 rest += chunk
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _source(path: Path) -> str:
-    return "'" + as_glob(_quoted(path)) + "'"
+def _halved(block: bytes) -> Iterator[bytes]:
+    """The block in parts of no more than BLOCK_LINES: each line takes memory of its own, however short."""
+    if block.count(b"\n") <= BLOCK_LINES:
+        yield block
+        return
+    middle = block.index(b"\n", len(block) // 2) + 1
+    yield from _halved(block[:middle])
+    yield from _halved(block[middle:])

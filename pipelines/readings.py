@@ -3,23 +3,42 @@
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from pipelines.bounds import Bounds
 from pipelines.draft import Draft
+from pipelines.errors import UserError
 from pipelines.new_lines import Taking
 from pipelines.reading import Choose, Read, Reading, Refused
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from pipelines.sniff import Look
+from pipelines.users import Users
 from transforms import attribution, outcomes, schemas, settlement, shapes
-from transforms.shapes import fields, guess, mapping, outcome_mapping
+from transforms.shapes import fields, guess, limits, mapping, outcome_mapping
 from transforms.shapes.shape import Shape
 
 OPENED_BYTES = 8 << 20
+AHEAD = timedelta(days=2)  # of this machine's clock may a log's be, or its time zone not be told
+NO_CLOCK_BEFORE = datetime(2027, 1, 1, tzinfo=UTC)  # one that tells less was not set when this was written, or since
 
 
-def of_calls(settings: Settings, draft: Draft) -> Choose:
+@dataclass(frozen=True)
+class Terms:
+    """What records are held to beside their shape. `now`: what lies more than AHEAD after it is no time of a call."""
+
+    users: Users
+    bounds: Bounds
+    now: datetime
+
+    @property
+    def latest(self) -> datetime:
+        return max(self.now, NO_CLOCK_BEFORE) + AHEAD
+
+
+def of_calls(settings: Settings, draft: Draft, terms: Terms) -> Choose:
     """Chooses how a log is read: as the shape that is named, else by the user's mappings, else by the known shapes."""
     known, rules = known_shapes(settings)
     readings: dict[tuple, Reading] = {}
@@ -30,7 +49,7 @@ def of_calls(settings: Settings, draft: Draft) -> Choose:
             return None
         key = (shape.name, *shape.columns.items())  # logs that are read alike share one reading
         if key not in readings:
-            readings[key] = _call_reading(shape, rules, draft)
+            readings[key] = _call_reading(shape, rules, draft, terms)
         return readings[key]
 
     return choose
@@ -75,9 +94,12 @@ def _mistakes_in_settings() -> Iterator[None]:
         raise UserError(f"tokenspread.toml: {error}") from None
 
 
-def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft) -> Reading:
+def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft, terms: Terms) -> Reading:
     def take(read: Read, takings: dict[int, Taking], is_sure: bool) -> None:
-        told = attribution.attribute(shape.calls(read.lines), rules)
+        told = limits.with_verdicts(shape.calls(_not_too_deep(read.lines, terms)))
+        told = _judged(attribution.attribute(told, rules), terms)
+        for column, called in terms.users.renaming().items():
+            told = attribution.renamed(told, column, called)
         if shape.opened:
             told = settlement.numbered(told)
         if shape.frame != "lines":
@@ -105,16 +127,25 @@ def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft) -> Readi
     return Reading(shape.name, shape.columns, take, opened, shape.frame)
 
 
+def _not_too_deep(lines: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    return limits.with_too_deep(lines, terms.bounds.nesting, terms.bounds.told("nesting"))
+
+
+def _judged(told: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    told = limits.without_long_names(told, terms.bounds.name_bytes, terms.bounds.told("name_bytes"))
+    return settlement.judged(told, terms.latest)
+
+
 def _new_lines_of(told: pl.DataFrame, takings: dict[int, Taking]) -> pl.DataFrame:
     taken = pl.col("content_id").replace_strict({key: taking.from_line for key, taking in takings.items()})
     return told.filter(pl.col("line_number") > taken)
 
 
-def of_outcomes(settings: Settings, draft: Draft) -> Choose:
+def of_outcomes(settings: Settings, draft: Draft, terms: Terms) -> Choose:
     with _mistakes_in_settings():
         mapped = [outcome_mapping.outcomes_from(name, table) for name, table in settings.outcome_mappings.items()]
     known = [*mapped, outcomes.SHAPE]
-    readings = {shape.name: _outcome_reading(shape, draft) for shape in known}
+    readings = {shape.name: _outcome_reading(shape, draft, terms) for shape in known}
 
     def choose(look: Look) -> Reading | None:
         shape = shapes.recognise(look.records, known)
@@ -123,9 +154,9 @@ def of_outcomes(settings: Settings, draft: Draft) -> Choose:
     return choose
 
 
-def _outcome_reading(shape: Shape, draft: Draft) -> Reading:
+def _outcome_reading(shape: Shape, draft: Draft, terms: Terms) -> Reading:
     def take(read: Read, takings: dict[int, Taking], _: bool) -> None:
-        told = shape.calls(read.lines)
+        told = _judged(limits.with_verdicts(shape.calls(_not_too_deep(read.lines, terms))), terms)
         rows, rejects = settlement.by_verdict(told)
         draft.add("outcomes", schemas.conform(rows, schemas.OUTCOMES))
         draft.add("quarantine", pl.concat([read.quarantine, rejects]))

@@ -12,13 +12,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pipelines import erasure, forgetting, ledger, night_book, proof, pruning, stages
+from pipelines import build_inputs, erasure, forgetting, ledger, night_book, proof, pruning, stages
+from pipelines.errors import UserError
 from pipelines.forgetting import Found
 from pipelines.ledger import Ledger
 from pipelines.log_files import OWN_FOLDERS
 from pipelines.proof import Proof
 from pipelines.pruning import Plan
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from pipelines.sought import Sought
 
 
@@ -74,21 +75,27 @@ def forget_user(settings: Settings, user: str, is_dry_run: bool = False) -> Forg
 
 
 def _forgotten(settings: Settings, user: str, is_dry_run: bool) -> Forgotten:
-    sought = Sought(user, [str(settings.data.resolve())])
-    _refuse_what_would_bring_it_back(settings, sought)
     with ledger.opened(settings.data, settings.wait_seconds) as store:
-        found = forgetting.look(store, sought)
+        users = build_inputs.users_of(store, settings)
+        person = [Sought(name, [str(settings.data.resolve())]) for name in users.names_of(user)]
+        _refuse_what_would_bring_it_back(settings, person)
+        parts = []
+        for sought in person:
+            parts.append(forgetting.look(store, sought))
+            if parts[-1].is_anything and not is_dry_run:
+                forgetting.carry_out(store, settings, sought, parts[-1], users)
+        found = forgetting.together(parts)
         if not found.is_anything and not erasure.is_open(store):
             raise UserError(f"{settings.data}: nothing there names {user!r}; give the user as the logs name them")
-        logs = [Path(path) for path in found.logs if Path(path).exists()]
-        told_by = [f"[{name}]" for name, table in _other_tables(settings).items() if sought.is_in(_text(table))]
-        if is_dry_run:
-            return Forgotten(found, logs, told_by, None)
-        if found.is_anything:
-            forgetting.carry_out(store, settings, sought, found)
+    logs = [Path(path) for path in found.logs if Path(path).exists()]
+    tables = {f"[{name}]": _text(table) for name, table in _other_tables(settings).items()}
+    told_by = [name for name, text in tables.items() if any(sought.is_in(text) for sought in person)]
+    if is_dry_run:
+        return Forgotten(found, logs, told_by, None)
     stages.build(settings)
     with ledger.opened(settings.data, settings.wait_seconds) as store:
-        return Forgotten(found, logs, told_by, proof.search(store, sought))
+        proofs = [proof.search(store, sought) for sought in person]
+    return Forgotten(found, logs, told_by, proof.together(proofs))
 
 
 @contextmanager
@@ -105,7 +112,7 @@ def _by_itself(settings: Settings, is_dry_run: bool) -> Iterator[None]:
         yield
 
 
-def _refuse_what_would_bring_it_back(settings: Settings, sought: Sought) -> None:
+def _refuse_what_would_bring_it_back(settings: Settings, person: list[Sought]) -> None:
     """What every build reads, and keeps or publishes."""
     scenarios = [Path(text) for text in settings.scenarios if text.endswith(".toml")]
     places = [
@@ -113,12 +120,14 @@ def _refuse_what_would_bring_it_back(settings: Settings, sought: Sought) -> None
         for path in (settings.revenue, settings.prices, *scenarios)
         if path and path.is_file()
         for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1)
-        if sought.is_in(line)
+        if any(sought.is_in(line) for sought in person)
     ]
-    if sought.is_in(_text(settings.scenario_tables)):
+    if any(sought.is_in(_text(settings.scenario_tables)) for sought in person):
         places.append(f"[scenarios] of {settings.config}")
     if places:
-        raise UserError(f"{', '.join(places)}: names {sought.name!r}, and every build reads it; take that out first")
+        raise UserError(
+            f"{', '.join(places)}: names {person[-1].name!r}, and every build reads it; take that out first"
+        )
 
 
 def _other_tables(settings: Settings) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from pipelines import exit_codes
-from pipelines.options import Config, Data
-from pipelines.settings import Settings, UserError, date_of
+from pipelines.errors import UserError
+from pipelines.options import Config, Data, HashUsers
+from pipelines.settings import Settings, date_of
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
@@ -36,13 +37,13 @@ def prune(
 
 def forget_user(
     user: Annotated[str, typer.Argument(help="The user, as the logs name them.")],
-    dry_run: DryRun = False, data: Data = None, config: Config = None,
+    dry_run: DryRun = False, data: Data = None, config: Config = None, hash_users: HashUsers = None,
 ) -> None:  # fmt: skip
     """Take a person's name out of all that is kept; the calls and their cost stay."""
     from pipelines import retention
     from pipelines.report import retained
 
-    done = retention.forget_user(Settings.load(config, data=data), user, dry_run)
+    done = retention.forget_user(Settings.load(config, data=data, hash_users=hash_users), user, dry_run)
     retained.write_forgotten(done, sys.stdout)
     raise typer.Exit(exit_codes.CHECK if done.proof and done.proof.places else 0)
 

@@ -2,12 +2,13 @@
 
 import csv
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation, Overflow
 from pathlib import Path
 
 import polars as pl
 
-from pipelines.settings import UserError
+from pipelines.errors import UserError
+from pipelines.sniff import named
 from transforms import schemas
 
 DIMENSIONS = ("feature", "user_id", "customer_id", "outcome")
@@ -24,7 +25,7 @@ def read_revenue_file(path: Path) -> pl.DataFrame:
             reader = csv.DictReader(file)
             unknown = sorted(set(reader.fieldnames or ()) - set(COLUMNS))
             if unknown or not reader.fieldnames:
-                raise UserError(f"{path}:1: no column {', '.join(unknown) or 'at all'}; known are {', '.join(COLUMNS)}")
+                raise UserError(f"{path}:1: no column {named(unknown) or 'at all'}; known are {', '.join(COLUMNS)}")
             rows = [_row(cells, f"{path}:{reader.line_num}") for cells in reader]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path given to --revenue") from None
@@ -60,10 +61,10 @@ def _pico(text: str | None, place: str) -> int | None:
     if not text:
         return None
     try:
-        pico = Decimal(text).scaleb(12)
-    except InvalidOperation:
+        pico = Decimal(text).scaleb(12, Context(prec=len(text) + 12))  # of that precision, so that nothing is rounded
+    except (InvalidOperation, Overflow):
         raise UserError(f"{place}: {text!r} is not an amount in USD; write it like 1250.00") from None
-    if not pico.is_finite() or pico % 1 or abs(pico) > MOST_PICO:
+    if not pico.is_finite() or abs(pico) > MOST_PICO or pico % 1:
         raise UserError(f"{place}: {text!r} has more than 12 decimals or is too large; write it like 1250.00")
     return int(pico)
 

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from pipelines.errors import UserError
 from pipelines.options import AsJson, By, Config, Data
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 
 Ratio = Annotated[str | None, typer.Option(help="Tokens after over tokens before, such as 1.2.")]
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from pipelines import pricing, sandbox, warehouse, what_if
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 from pipelines.warehouse_models import CUBE, SQL, remade
 from pipelines.warehouse_sources import CONTEXT_BOUNDS, PRICE_NAMES, SCENARIO_SOURCES, Ask
 from transforms import schemas

@@ -35,7 +35,9 @@ from prefect.settings import PREFECT_HOME, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from pipelines import dated, flows, lock, night_rules, nights
-from pipelines.settings import Settings, UserError
+from pipelines.durable import owners_alone
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 
 LOOK_SECONDS = 1  # at a server of our own, whether it still runs
 PAUSE_SECONDS = 10  # before it is started once more
@@ -54,9 +56,14 @@ def serve(settings: Settings, cron: str, timezone: str) -> None:
     night_rules.rules(settings)  # a mistake in them is told now, not at night
     dated.of_any_day(settings.logs)
     home = settings.data.absolute() / "prefect"
-    home.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that a server that we started is stopped too
-    with _served_once(home), temporary_settings({PREFECT_HOME: home}), prefect_server(home) as (url, server):
+    # what is made here, by the server and by the processes of the runs is the owner's alone
+    with (
+        owners_alone(),
+        _served_once(home),
+        temporary_settings({PREFECT_HOME: home}),
+        prefect_server(home) as (url, server),
+    ):
         with get_client(sync_client=True) as client:
             watch_over_runs(client)
         runner = _runner(settings, schedule)
@@ -137,6 +144,7 @@ def _next(cron: str, timezone: str) -> datetime | None:
 @contextmanager
 def _served_once(home: Path) -> Iterator[None]:
     """Two that serve one data folder would each put its schedule in the place of the other's."""
+    home.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
             stack.enter_context(lock.held(home / ".serve.lock"))

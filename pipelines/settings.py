@@ -10,37 +10,19 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from pipelines.bounds import Bounds
+from pipelines.errors import UserError
+
 DEFAULT_CONFIG = Path("tokenspread.toml")
-TABLES = ("input", "attribution", "log", "outcomes", "aliases", "bill", "scenarios", "economics")
+TABLES = (
+    "input", "attribution", "log", "outcomes", "aliases", "bill", "scenarios", "economics", "quarantine", "privacy",
+    "bounds",
+)  # fmt: skip
 NIGHT_TABLES = ("nightly", "gate", "alerts", "retention")  # read by night_rules.py
 INPUT_KEYS = ("logs", "outcomes", "revenue", "prices", "scenarios", "data", "shape")
 LISTS = ("logs", "outcomes", "scenarios")  # of [input]: a text or a list of texts; the others are one text
 MAPPING_TABLES = ("match", "calls_where", "outcomes_where", "fields")
 BILL_TABLES = ("fields", "models", "classes")
-
-
-class UserError(Exception):
-    """A mistake that the user can mend; the message names the place, the fact and the fix."""
-
-
-class LedgerBusy(UserError):
-    """Another run holds the ledger's lock."""
-
-
-class NotPublished(Exception):
-    """What was built is not to be published, and was not: the message says why."""
-
-
-class GateClosed(NotPublished):
-    """The gate has reasons against what was built."""
-
-    def __init__(self, reasons: list[str]) -> None:
-        super().__init__("; ".join(reasons) + "; to publish it all the same: tokenspread nightly --accept")
-        self.reasons = reasons
-
-
-class StorageTrouble(UserError):
-    """The disk of the data folder refuses: full, read-only, failing. Nothing was committed; a later run can do it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +44,10 @@ class Settings:
     target_margin_share: str | None = None  # share of the revenue that is to be left, such as 0.3
     # NIGHT_TABLES as they were given; a webhook is a secret
     night_tables: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    keep_lines: bool = False  # keep what quarantined lines say
+    hash_users: bool = False  # users are kept under hashes of their names, see users.py
+    user_key: str | None = field(default=None, repr=False)  # of these hashes: a secret
+    bounds: Bounds = Bounds()
     wait_seconds: float = 0  # for another run that is writing
     config: Path | None = None  # where they were read from
 
@@ -82,7 +68,7 @@ class Settings:
         if webhook := os.environ.get("TOKENSPREAD_ALERT_WEBHOOK"):  # a secret, which no file needs to hold
             alerts = settings.night_tables.get("alerts", {}) | {"webhook": webhook}
             settings = replace(settings, night_tables=settings.night_tables | {"alerts": alerts})
-        return replace(settings, config=config)
+        return replace(settings, config=config, user_key=os.environ.get("TOKENSPREAD_USER_KEY"))
 
     def reading_digest(self, kind: str, shape: str) -> str:
         """Stands for what these settings make of the lines of a log (`kind` calls) or outcome file of `shape`: under
@@ -91,6 +77,7 @@ class Settings:
         if kind == "calls":
             rules = {name: rule for name, rule in self.attribution.items() if _is_for(shape, name, rule)}
             told = [self.shape or shape, self.log_mappings.get(shape), rules]
+        told += [of_lines] if (of_lines := self.bounds.of_lines()) else []
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
@@ -132,6 +119,9 @@ def _from_file(config: Path) -> Settings:
         bill_mappings=document.get("bill", {}),
         scenario_tables=document.get("scenarios", {}),
         target_margin_share=_target_margin(config, document.get("economics", {})),
+        keep_lines=_switch(config, document, "quarantine", "keep_lines"),
+        hash_users=_switch(config, document, "privacy", "hash_users"),
+        bounds=_bounds(config, document.get("bounds", {})),
         night_tables={name: document[name] for name in NIGHT_TABLES if name in document},
     )
 
@@ -151,6 +141,23 @@ def _target_margin(config: Path, economics: dict[str, Any]) -> str | None:
         pass
     fix = 'give a share of the revenue from 0% to below 100%, such as "30%", in at most six decimals (0.123456)'
     raise UserError(f"{config}: [economics] target_margin cannot be {told!r}; {fix}")
+
+
+def _switch(config: Path, document: dict[str, Any], table: str, name: str) -> bool:
+    """The one setting of a table, which is not cited: a key may stand there by mistake."""
+    settings = document.get(table, {})
+    _refuse_unknown(config, f"[{table}] ", settings, (name,))
+    told = settings.get(name, False)
+    if not isinstance(told, bool):
+        raise UserError(f"{config}: [{table}] {name} is neither on nor off; give true or false")
+    return told
+
+
+def _bounds(config: Path, table: dict[str, Any]) -> Bounds:
+    try:
+        return Bounds.of(table)
+    except ValueError as error:
+        raise UserError(f"{config}: {error}") from None
 
 
 def _refuse_unknown(config: Path, where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:

@@ -11,15 +11,16 @@ from functools import cached_property
 from typing import Any, BinaryIO
 
 from pipelines import records
-from pipelines.log_files import BOM, LINE_BYTES, PARQUET, LogFile, open_bytes, read_up_to
+from pipelines.bounds import Bounds
+from pipelines.log_files import BOM, PARQUET, LogFile, open_bytes, read_up_to
 
 LOOK_BYTES = 1 << 18
-MOST_LOOK_BYTES = LINE_BYTES + (1 << 20)
 RECORDS = 200
 SAMPLED = 6
 ASKED_AGAIN = 50
 _EVENT_STREAM = re.compile(rb"(event|data|id|retry):|:")
 _NAME = re.compile(r"[\w@$.:/-]{1,40}")
+_VALUE = re.compile(r"[-+]?(\d+[.,]?\d*|\d{4}-\d\d-.*)")  # no column is called so: a file without a header
 ARRAY_START = (b"{", b"]")
 
 
@@ -31,6 +32,11 @@ class Look:
     layout: str
     head: bytes  # of lines, the first of them; the other layouts are turned into lines first
     seen: str  # for an error message: what it looks like, never what it says
+
+    @property
+    def has_line(self) -> bool:
+        """Whether it is lines, of which the first is whole."""
+        return self.layout == "lines" and b"\n" in self.head
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
@@ -58,55 +64,64 @@ def _quickly(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def look(file: LogFile) -> Look:
-    with open_bytes(file.path) as stream:
-        head = _head(stream)
+def look(file: LogFile, bounds: Bounds) -> Look:
+    with open_bytes(file.path, bounds) as stream:
+        head = _head(stream, bounds)
     if head.startswith(PARQUET):
         return Look("parquet", b"", "a Parquet file")
     text = head.removeprefix(BOM).lstrip()
     if not text:
         return Look("empty", b"", "an empty file")
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:1000]:
+    # a crash, and a rotation of an open file, leave zeros before lines that are sound
+    text = text.lstrip(b"\0") if text[:2] == b"\0\0" else text
+    is_text = text.startswith(b"{") and text[1:2] != b"\0"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in head[:1000] and not is_text):
         return Look("none", b"", "binary or UTF-16 bytes; if it is text, save it as UTF-8")
     if text.startswith(b"[") and text[1:].lstrip().startswith(ARRAY_START):
         return Look("array", b"", "a JSON array")
     if text.startswith(b"{"):
-        return _look_at_objects(text, is_whole=len(head) < LOOK_BYTES)
+        return _look_at_objects(text, bounds.line_bytes, is_whole=len(head) < LOOK_BYTES)
     if _EVENT_STREAM.match(text):
         return Look("events", b"", "a stream of server-sent events")
     lines = Look("lines", text, "lines of JSON objects, after other text")
-    return lines if _are_objects(lines) else _look_at_csv(text)
+    return lines if _are_objects(lines) else _look_at_csv(text, bounds)
 
 
-def _head(stream: BinaryIO) -> bytes:
-    """The first bytes, to the end of the first line at least."""
+def _most_bytes(bounds: Bounds) -> int:
+    return bounds.line_bytes + (1 << 20)
+
+
+def _head(stream: BinaryIO, bounds: Bounds) -> bytes:
+    """The first bytes that are not blank, to the end of the first line at least."""
     head = read_up_to(stream, LOOK_BYTES)
-    while b"\n" not in head and len(head) < MOST_LOOK_BYTES and (more := read_up_to(stream, LOOK_BYTES)):
+    while not head.removeprefix(BOM).strip() and (more := read_up_to(stream, LOOK_BYTES)):
+        head = more
+    while b"\n" not in head and len(head) < _most_bytes(bounds) and (more := read_up_to(stream, LOOK_BYTES)):
         head += more
     return head
 
 
-def head_of_lines(file: LogFile) -> bytes:
-    with open_bytes(file.source) as stream:
-        return _head(stream)
+def head_of_lines(file: LogFile, bounds: Bounds) -> bytes:
+    with open_bytes(file.source, bounds) as stream:
+        return _head(stream, bounds)
 
 
-def second_look(file: LogFile, line_numbers: list[int]) -> Look:
+def second_look(file: LogFile, line_numbers: list[int], bounds: Bounds) -> Look:
     """The lines of these numbers, before the first ones of the file."""
     asked = set(line_numbers[:ASKED_AGAIN])
-    with open_bytes(file.source) as stream, io.BufferedReader(stream, LOOK_BYTES) as lines:
+    with open_bytes(file.source, bounds) as stream, io.BufferedReader(stream, LOOK_BYTES) as lines:
         numbered = itertools.takewhile(lambda line: line[0] <= max(asked), enumerate(lines, start=1))
         found = [line for number, line in numbered if number in asked]
-    return Look("lines", b"".join(found) + head_of_lines(file), "lines of JSON objects")
+    return Look("lines", b"".join(found) + head_of_lines(file, bounds), "lines of JSON objects")
 
 
-def _look_at_objects(text: bytes, is_whole: bool) -> Look:
+def _look_at_objects(text: bytes, line_bytes: int, is_whole: bool) -> Look:
     """Lines, unless the first object goes on over several of them, or is followed by another on its line."""
     end = text.find(b"\n")
     first = text[: end + 1] or text
     # the end of the head is likely to be half a line
     lines = Look("lines", text if is_whole else text[: text.rfind(b"\n") + 1] or text, "lines of JSON objects")
-    fits = len(first) <= LINE_BYTES
+    fits = len(first) <= line_bytes
     is_object = isinstance(records.parse(first), dict)
     if fits and (is_object or (first.rstrip().endswith(b"}") and lines.records and not _is_followed(first))):
         return lines
@@ -132,16 +147,26 @@ def _is_followed(line: bytes) -> bool:
     return text[end:].lstrip().startswith("{")
 
 
-def _look_at_csv(text: bytes) -> Look:
-    csv.field_size_limit(MOST_LOOK_BYTES)  # csv's own limit of 128 KiB is less than a prompt
-    lines = text.decode("utf-8", errors="replace").splitlines(keepends=True)
+def _look_at_csv(text: bytes, bounds: Bounds) -> Look:
+    csv.field_size_limit(_most_bytes(bounds))  # csv's own limit of 128 KiB is less than a prompt
     try:
-        header = next(csv.reader(lines), [])
+        lines = io.StringIO(text.decode("utf-8", errors="surrogateescape"), newline="")
+        header = next(csv.reader(lines, delimiter=delimiter_of(text.partition(b"\n")[0])), [])
     except csv.Error:
         header = []
-    if len(header) < 2 or len(set(header)) != len(header) or not all(map(_is_name, header)):
+    if len(header) < 2 or not all(map(_is_name, header)):
         return Look("none", b"", "text that is neither JSON nor CSV with a header")
+    if any(map(_VALUE.fullmatch, header)):
+        return Look("none", b"", "CSV without a header; add a first line that names its columns")
+    if not all(map(records.is_unicode, header)):
+        return Look("none", b"", "CSV with a header that is not UTF-8; save it as UTF-8")
+    if twice := {name for name in header if header.count(name) > 1}:
+        return Look("none", b"", f"CSV with two columns called {named(sorted(twice))}; rename one")
     return Look("csv", b"", f"CSV with the columns {named(header)}")
+
+
+def delimiter_of(header: bytes) -> str:
+    return max(",;\t", key=lambda delimiter: header.count(delimiter.encode()))
 
 
 def named(names: Iterable[str]) -> str:
@@ -151,4 +176,4 @@ def named(names: Iterable[str]) -> str:
 
 def _is_name(cell: str) -> bool:
     """Whether a first row's cell may be a column's name: prose with a comma in it has spaces around its parts."""
-    return cell == cell.strip() and cell != "" and not cell.startswith("#") and len(cell) <= 100
+    return cell == cell.strip() and cell != "" and not cell.startswith(("#", "[", "{")) and len(cell) <= 100

@@ -13,6 +13,7 @@ from pipelines import (
     batches,
     build_inputs,
     erasure,
+    kept_lines,
     ledger,
     log_files,
     night_book,
@@ -24,13 +25,15 @@ from pipelines import (
     what_if,
 )
 from pipelines.batches import Batch
+from pipelines.bounds import sized
 from pipelines.draft import Draft
+from pipelines.errors import GateClosed
 from pipelines.intake import Intake
 from pipelines.ledger import Ledger
 from pipelines.prices import catalogue_names, price_file
 from pipelines.reader import Reader
 from pipelines.reading import Report
-from pipelines.settings import GateClosed, Settings
+from pipelines.settings import Settings
 from pipelines.summaries import BuildSummary, Discovery, IngestSummary
 from transforms import schemas, settlement
 from transforms.scenarios.definitions import Scenario
@@ -71,17 +74,21 @@ def ingest(
         manifest, given = store.manifest, batch.given if batch else log_files.given(settings)
         changed = {kind: manifest.changed(kind, found.files) for kind, found in given.items()}
         announce(sum(file.size for files in changed.values() for file in files))
-        build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
+        users = build_inputs.users_of(store, settings)
+        users.check()
+        build_inputs.keep_inputs(store, settings, users)
         scanned_ns = time.time_ns()
         with manifest.run("ingest") as done:
-            draft, reader = Draft(store.staging, settlement.settle), Reader(store.staging)
+            draft, reader = Draft(store.staging, settlement.settle), Reader(store.staging, settings.bounds)
             try:
+                terms = readings.Terms(users, settings.bounds, manifest.latest_start())
                 intake = Intake(reader, draft, manifest.next_content_id(), advance)
                 for kind, found in given.items():
                     intake.report.unreadable += found.unreadable
+                    intake.report.skipped += found.skipped
                     intake.report.read_otherwise += manifest.read_otherwise(kind, found.files, settings.reading_digest)
                     reading_of = readings.of_calls if kind == "calls" else readings.of_outcomes
-                    intake.read(changed[kind], kind, manifest.known(kind), reading_of(settings, draft))
+                    intake.read(changed[kind], kind, manifest.known(kind), reading_of(settings, draft, terms))
             finally:
                 reader.close()
             summary = _commit(store, draft, intake.report, settings)
@@ -104,6 +111,8 @@ def _commit(store: Ledger, draft: Draft, report: Report, settings: Settings) -> 
     replaced = store.settle_with_ledger(draft)
     lines = sum(taking.line_count for taking in report.taken)
     calls = sum(file.row_count for file in draft.files if file.kind == "ledger") - store.row_count(replaced)
+    if settings.keep_lines:
+        kept_lines.keep(draft, report.taken, settings.bounds)
     if report.taken:
         store.commit(draft, replaced, report.taken, settings.reading_digest)
     quarantined = sum(taking.counts.get("quarantined_line_count", 0) for taking in report.taken)
@@ -116,7 +125,7 @@ def build(settings: Settings, judge: Judge = lambda *_: []) -> BuildSummary:
     chosen = _check_inputs(settings)
     with ledger.opened(settings.data, settings.wait_seconds) as store:
         stopped = night_book.stopped(store)
-        build_inputs.keep_inputs(store, {"revenue": settings.revenue, "prices": settings.prices})
+        build_inputs.keep_inputs(store, settings, build_inputs.users_of(store, settings))
         link = store.data / "warehouse.duckdb"
         inputs_text = build_inputs.made_of(store, settings, chosen)
         if store.manifest.last_build() == inputs_text and link.exists():
@@ -124,12 +133,14 @@ def build(settings: Settings, judge: Judge = lambda *_: []) -> BuildSummary:
             return BuildSummary(link, False, _unpriced_call_count(settings))
         with store.manifest.run("build") as done:
             refs = warehouse.distinct_price_refs(store.paths("ledger"))
+            build_inputs.refuse_too_many_names(store, refs, settings.bounds)
             now = datetime.now(UTC)
             refs = pl.concat([refs, what_if.target_refs(chosen, pricing.named(refs, settings))])
             prices = pricing.priced(store, settings, refs, now)
             build_inputs.keep_price_history(store, prices.history, refs, now)
             path = store.new_catalogue()
-            warehouse.build(_warehouse_inputs(store, settings, prices, chosen), path, temp_directory=store.staging)
+            memory_limit = sized(settings.bounds.build_bytes)
+            warehouse.build(_warehouse_inputs(store, settings, prices, chosen), path, memory_limit, store.staging)
             if reasons := judge(path, store.last_catalogue()):
                 path.unlink()
                 raise GateClosed(reasons)

@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 from pipelines import lock, questions
+from pipelines.errors import UserError
 from pipelines.log_files import is_data_folder
 from pipelines.manifest_schema import SCHEMA_NUMBER
 from pipelines.night_book import NIGHT_LOCK
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 
 LOCKS = {"night": NIGHT_LOCK, "ledger": ".lock"}
 SHOWN_NIGHTS = 14
@@ -71,6 +72,10 @@ def _reading(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
         connection.row_factory = sqlite3.Row
         number = connection.execute("pragma user_version").fetchone()[0]
+    except sqlite3.OperationalError as error:  # of the disk, not of what is on it
+        raise UserError(
+            f"{path}: cannot be read now ({error}); make room on its disk, or let it be written to"
+        ) from None
     except sqlite3.Error as error:
         raise UserError(f"{path}: cannot be read ({error}); restore it from a backup") from None
     if number != SCHEMA_NUMBER:

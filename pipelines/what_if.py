@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from pipelines.errors import UserError
 from pipelines.prices import catalogue_names
 from pipelines.pricing import LIST, Priced
-from pipelines.settings import Settings, UserError, document_of
+from pipelines.settings import Settings, document_of
+from pipelines.users import Users
 from pipelines.warehouse_sources import PRICE_NAMES, Ask, literal
 from transforms import scenario_schemas, schemas
 from transforms.scenarios import definitions, names, tables, walk
@@ -31,18 +34,22 @@ limit {count}
 def chosen(settings: Settings, are_named_alone: bool = False) -> list[Scenario]:
     """The scenarios that the settings name, also by the .toml file that defines them, and those that they define
     (unless they `are_named_alone`). Raises UserError."""
-    files = [text for text in settings.scenarios if text.endswith(".toml")]
+    files, users = [text for text in settings.scenarios if text.endswith(".toml")], Users(settings)
     try:
-        defined = {name: definitions.scenario_of(name, table) for name, table in settings.scenario_tables.items()}
+        defined = _defined(settings.scenario_tables, users)
         of_files: list[str] = []
         for file in files:
             tables_of = document_of(Path(file), ("scenarios",)).get("scenarios", {})
-            told = {name: definitions.scenario_of(name, table) for name, table in tables_of.items()}
+            told = _defined(tables_of, users)
             defined, of_files = defined | told, [*of_files, *told]
-        texts = [text for text in settings.scenarios if text not in files]
+        texts = [users.in_scenario(text) for text in settings.scenarios if text not in files]
         return definitions.parse_all([*texts, *(of_files if are_named_alone else defined)], defined)
     except ValueError as error:
         raise UserError(str(error)) from None
+
+
+def _defined(tables_of: Mapping[str, Any], users: Users) -> dict[str, Scenario]:
+    return {name: definitions.scenario_of(name, users.in_scenario(table)) for name, table in tables_of.items()}
 
 
 def target_refs(scenarios: Sequence[Scenario], named: pl.DataFrame) -> pl.DataFrame:

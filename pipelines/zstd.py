@@ -1,42 +1,63 @@
 """zstd as a stream that says when the file is cut short: the library's own reader ends there without a word."""
 
-from pathlib import Path
+import io
+from typing import Any, BinaryIO
 
 import zstandard
 
-READ_BYTES = 1 << 14
+from pipelines.bounds import TooMuch, sized
+
+READ_BYTES = 1 << 10  # four bytes may unpack to 128 KiB, and what is read at once is unpacked at once
+WINDOW_BYTES = 128 << 20  # what a frame refers back to is held in memory; `zstd` itself unpacks no more unless told to
 
 
-class ZstdStream:
+class ZstdStream(io.RawIOBase):
     """The decompressed bytes of all frames. `read` raises EOFError where the last frame is not whole, ZstdError where
-    one is damaged."""
+    one is damaged, TooMuch where one needs too much memory."""
 
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("rb")
-        self.frame = zstandard.ZstdDecompressor().decompressobj()
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.frame = _frame()
         self.packed, self.ahead = b"", bytearray()
 
-    def __enter__(self) -> "ZstdStream":
-        return self
+    def readable(self) -> bool:
+        return True
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self.file.close()
+        super().close()
 
-    def read(self, size: int) -> bytes:
-        while len(self.ahead) < size and self._unpack_more():
+    def read(self, size: int = -1) -> bytes:
+        while (size < 0 or len(self.ahead) < size) and self._unpack_more():
             pass
+        size = len(self.ahead) if size < 0 else size
         taken = bytes(self.ahead[:size])
         del self.ahead[:size]
         return taken
+
+    def readinto(self, buffer) -> int:
+        taken = self.read(len(buffer))
+        buffer[: len(taken)] = taken
+        return len(taken)
 
     def _unpack_more(self) -> bool:
         packed = self.packed or self.file.read(READ_BYTES)
         if not packed:
             if not self.frame.eof:
-                raise EOFError(f"{self.file.name} ends within a frame")
+                raise EOFError("ends within a frame")
             return False
         if self.frame.eof:
-            self.frame = zstandard.ZstdDecompressor().decompressobj()
-        self.ahead += self.frame.decompress(packed)
+            self.frame = _frame()
+        try:
+            self.ahead += self.frame.decompress(packed)
+        except zstandard.ZstdError as error:
+            if "too much memory" not in str(error):
+                raise
+            fact = f"its zstd window is larger than {sized(WINDOW_BYTES)}"
+            raise TooMuch(f"{fact}; pack it again without --long") from None
         self.packed = self.frame.unused_data if self.frame.eof else b""
         return True
+
+
+def _frame() -> Any:
+    return zstandard.ZstdDecompressor(max_window_size=WINDOW_BYTES).decompressobj()

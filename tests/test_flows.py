@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from pipelines import batches, nights, stages
-from pipelines.settings import LedgerBusy, UserError
+from pipelines.errors import LedgerBusy, UserError
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]  # one worker, so that the harness starts once
 

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from pipelines import warehouse
+from pipelines.errors import UserError
 from pipelines.report import forecast
-from pipelines.settings import UserError
 from tests.pipelines.logs import chat, jsonl
 from tests.sql import builders
 from tests.test_cli import tokenspread

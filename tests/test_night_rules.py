@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import UserError
 from pipelines.night_rules import SpendLimit, rules
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 
 
 def load(tmp_path: Path, text: str) -> Settings:

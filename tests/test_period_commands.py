@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines import cli, periods, stages
+from pipelines.errors import UserError
 from pipelines.report.bridge import EFFECTS
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from tests.pipelines.logs import jsonl
 from tests.pipelines.test_warehouse import older_client
 from tests.test_cli import tokenspread

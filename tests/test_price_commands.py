@@ -18,10 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines import cli, price_desk, questions, sandbox, stages
+from pipelines.errors import UserError
 from pipelines.prices.price_file import read_price_file
 from pipelines.prices.price_text import price_text
 from pipelines.report import call_price
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from tests.pipelines.logs import jsonl
 from tests.test_cli import tokenspread
 from transforms.prices import cards, imports, week

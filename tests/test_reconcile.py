@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import stages
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 from tests.pipelines.bills import FIRST, anthropic_page, cents, openai_costs, table, usd, written
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines import cli, scenario_desk, stages
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 from tests.pipelines.logs import jsonl
 from tests.test_cli import tokenspread
 

@@ -23,7 +23,8 @@ import pytest
 import yaml
 
 from pipelines import lock, nights
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("prefect")]
 

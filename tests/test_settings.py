@@ -3,7 +3,8 @@
 import pytest
 
 from pipelines import what_if
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 
 WRONG = {
     "logs = 5": "[input] logs cannot be 5",

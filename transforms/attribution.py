@@ -14,7 +14,7 @@ A rule goes before what the shape found by itself, wherever it yields a value. A
 the first tag that fits has it. A call that neither rule nor shape attributes stays null: unattributed.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,15 @@ def attribute(calls: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         value = _value(calls, rule)
         columns[name] = pl.coalesce(_boolean(value, rule) if name == "is_success" else value, name)
     return calls.with_columns(**columns).select(pl.exclude("^@.*$"))
+
+
+def renamed(calls: pl.DataFrame, column: str, called: Callable[[str], str | None]) -> pl.DataFrame:
+    """CALLS with each name of `column` as it is `called`, which is asked once for each name; null: as nobody's."""
+    names = calls[column].drop_nulls().unique()
+    others = pl.Series([called(name) for name in names], dtype=pl.String)
+    if others.equals(names.alias("")):
+        return calls
+    return calls.with_columns(pl.col(column).replace_strict(names, others, default=None, return_dtype=pl.String))
 
 
 def _rules(where: str, table: dict[str, Any]) -> dict[str, Rule]:

@@ -94,6 +94,9 @@ OUTCOMES = {
 # `part` is the record within a line of several records; null: the whole line.
 QUARANTINE = {**LINE_KEYS, "part": pl.Int32, "reason": pl.String}
 
+# What quarantined lines say, where that is to be kept: never published.
+KEPT_LINES = {**LINE_KEYS, "line": pl.Binary, "kept_at": INSTANT}
+
 # Revenue: one row for each amount; null in a dimension: not restricted to one.
 REVENUE = {
     "period_start": pl.Date,  # inclusive; null: the whole log

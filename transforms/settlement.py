@@ -4,6 +4,8 @@ A log may tell of a call more than once: streaming snapshots with growing usage,
 file, a gateway's log and the client's. The telling with the most usage is the whole one, so it wins.
 """
 
+from datetime import datetime
+
 import polars as pl
 import polars_hash  # noqa: F401 - registers the `nchash` expressions
 
@@ -26,12 +28,37 @@ _PRICED = tuple(
 )
 _USAGE = (*_TOTALS, *_PRICED)
 _STATUS_RANK = {"success": 0, "cache_hit": 1, "refused": 2, "error": 3}
+_TIMES = ("called_at", "occurred_at")
+_TOLD = ("model", "model_requested", "response_id", "called_at", *schemas.QUANTITIES, "recorded_cost_pico")
+FUTURE = "{} is not a time that this machine's clock has reached, by more than two days"
+NOTHING = "tells nothing of a call"
 _ADDRESS = ("content_id", "line_number", "part")
 
 
 def numbered(told: pl.DataFrame) -> pl.DataFrame:
     """`told` of lines that hold several records: `part` counts the calls of a line, in order."""
     return told.with_columns(part=pl.int_range(pl.len(), dtype=pl.Int32).over(*schemas.LINE_KEYS))
+
+
+def judged(told: pl.DataFrame, latest: datetime) -> pl.DataFrame:
+    """`told` (CALLS, or OUTCOMES with a verdict) with a verdict on what no shape looks at: times after `latest`, what
+    is no name, and records of which nothing was understood."""
+    grounds = {FUTURE.format(name): pl.col(name) > latest for name in _TIMES if _exceeds(told, name, latest)}
+    if "model" in told.columns:
+        is_json = pl.col("model").str.contains(r"^[\[{]")
+        grounds |= {"model is not a name": is_json} if told.select(is_json.any()).item() else {}
+        if all(told[name].null_count() for name in _TOLD):
+            # a refusal has none of these either
+            is_success = pl.col("status").eq_missing("success") | pl.col("status").is_null()
+            grounds[NOTHING] = pl.all_horizontal(is_success, *(pl.col(name).is_null() for name in _TOLD))
+    if not grounds:
+        return told
+    found = [pl.when(holds).then(pl.lit(reason)) for reason, holds in grounds.items()]
+    return told.with_columns(verdict=pl.coalesce("verdict", *found))
+
+
+def _exceeds(told: pl.DataFrame, name: str, latest: datetime) -> bool:
+    return name in told.columns and told[name].null_count() < told.height and told[name].max() > latest
 
 
 def by_verdict(told: pl.DataFrame, by_part: bool = False) -> tuple[pl.DataFrame, pl.DataFrame]:

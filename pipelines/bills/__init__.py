@@ -9,8 +9,8 @@ import polars as pl
 
 from pipelines.bills import aws, dashboards, files, focus, mapped, pages
 from pipelines.bills.sheet import Period, Sheet
+from pipelines.errors import UserError
 from pipelines.log_files import find, shown
-from pipelines.settings import UserError
 from transforms.bill_schemas import BILL
 
 __all__ = ["BillFile", "Bills", "read"]

@@ -16,13 +16,14 @@ from typing import Any, BinaryIO
 import polars as pl
 import zstandard
 
+from pipelines.bounds import DEFAULT, TooMuch
+from pipelines.errors import UserError
 from pipelines.log_files import PARQUET, open_bytes, read_up_to, shown
-from pipelines.settings import UserError
 
 Row = tuple[int, dict[str, Any]]
 HEAD_BYTES = 1 << 20
 SPACE = re.compile(r"[ \t\n\r]*")
-DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError, TooMuch)
 NO_BILL = (
     "no bill that is known; known are exports of OpenAI's and Anthropic's costs and usage (JSON, CSV), AWS cost and "
     "usage reports and FOCUS files (CSV, Parquet); map any other table under [bill.NAME] in tokenspread.toml"
@@ -99,7 +100,7 @@ def digest(path: Path) -> str:
 
 
 def _open(path: Path) -> BinaryIO:
-    return io.BufferedReader(open_bytes(path), HEAD_BYTES)  # type: ignore[arg-type]
+    return io.BufferedReader(open_bytes(path, DEFAULT), HEAD_BYTES)  # type: ignore[arg-type]
 
 
 def _json_values(path: Path, content: bytes) -> list[Any]:

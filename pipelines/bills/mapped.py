@@ -24,7 +24,7 @@ from typing import Any
 
 from pipelines.bills.files import Row
 from pipelines.bills.sheet import Period, Sheet, instant_of, period_of
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 from transforms.schemas import TOKEN_CLASSES
 from transforms.shapes.providers import provider_id_of
 

@@ -10,8 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import UserError
 from pipelines.log_files import shown
-from pipelines.settings import UserError
 
 PICO = 10**12
 MOST = 2**63 - 1

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.errors import UserError
 from pipelines.prices.litellm_entry import EXACT, Price, stated_prices
-from pipelines.settings import UserError
 from transforms.schemas import PRICE_BOOK, PRICE_REFS
 from transforms.shapes.providers import provider_id_of
 

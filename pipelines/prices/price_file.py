@@ -21,8 +21,9 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.errors import UserError
 from pipelines.prices import rules, terms
-from pipelines.settings import UserError
+from pipelines.sniff import named
 from transforms.schemas import CONTRACT_TERMS, PRICE_RULES
 
 PRICE_FILE_COLUMNS = ("provider", "model", "valid_from")
@@ -111,7 +112,7 @@ def _check_columns(names: list[str]) -> None:
         name, fact = next((found[0], fact) for found, fact in facts if found)
         fact += "" if names else ", as the file is empty"
         fix = f"the first line must name {', '.join(PRICE_FILE_COLUMNS)} and may name {', '.join(PRICE_FILE_OPTIONS)}"
-        raise ValueError(f"column {name!r} {fact}; {fix}")
+        raise ValueError(f"column {named([name])!r} {fact}; {fix}")
 
 
 def _tables(path: Path | str, text: str) -> Iterator[tuple[int, Cells]]:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
 
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 from transforms.prices.grid import spans
 from transforms.shapes.providers import provider_id_of
 

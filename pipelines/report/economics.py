@@ -6,10 +6,10 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from pipelines.errors import UserError
 from pipelines.report.figures import DIMENSIONS, Query
 from pipelines.report.terminal import MOST_ROWS, PLAIN_WIDTH, Column, cost, json_value, print_table
 from pipelines.report.text import UNKNOWN, count, estimate, money, share
-from pipelines.settings import UserError
 
 ROWS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
 CONCENTRATION = "select * from concentration('{by}')"

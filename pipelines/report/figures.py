@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 
 Query = Callable[[str], pl.DataFrame]
 DIMENSIONS = ("feature", "user", "customer", "model", "day")

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.errors import UserError
 from pipelines.report.figures import Query
 from pipelines.report.text import UNKNOWN, count, counted, harmless, money, share
-from pipelines.settings import UserError
 
 PLAIN_WIDTH = 100
 # Alike in all scenarios: told once.

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pipelines.durable import fsync
+from pipelines.durable import fsync, lend
 from pipelines.report import terminal
 from pipelines.report.figures import Query
 from pipelines.report.text import count, counted, harmless, money
@@ -27,6 +27,7 @@ def write(night: Night, data: Path, query: Query) -> Path:
     stream.write("\n")
     terminal.write(query, "feature", False, stream)
     unfinished.write_text(stream.getvalue(), encoding="utf-8")
+    lend(unfinished, 0o600)
     fsync(unfinished)
     os.replace(unfinished, path)
     return path

@@ -53,9 +53,11 @@ def write_summary(summary: IngestSummary, stream: TextIO = sys.stderr) -> None:
     """One line on what was taken, and a line for each file that was not."""
     report = summary.report
     unchanged = f", {len(report.unchanged):,} without anything new" if report.unchanged else ""
+    count = summary.quarantined_count
+    quarantined = f", {count:,} quarantined (see tokenspread quarantine list)" if count else ""
     print(
         f"read {counted(summary.line_count, 'new line')} of {counted(len(report.taken), 'file')}{unchanged}: "
-        f"{counted(summary.call_count, 'new call')} (ledger version {summary.version})",
+        f"{counted(summary.call_count, 'new call')}{quarantined} (ledger version {summary.version})",
         file=stream,
     )
     _list(stream, "not a log, passed over", [f"{_name(path)}: {what}" for path, what in report.skipped])

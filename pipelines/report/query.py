@@ -16,13 +16,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.errors import UserError
 from pipelines.report.text import UNKNOWN, harmless
-from pipelines.settings import UserError
 
 PLAIN_WIDTH = 240
 FIRST_DAY, LAST_DAY = ((day - date(1970, 1, 1)).days for day in (date.min, date.max))
 UNITS_A_DAY = {None: 1, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
-FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d[\d,.]*(e[+-]?\d+)?\s?%?$)", re.IGNORECASE)  # but no figure: -30% is harmless
+# what a spreadsheet takes for one; but no figure: -30% is harmless
+FORMULA = re.compile(
+    r"[=@\t\r\n＝＠＋－]|[+-](?!\d[\d,.]*(e[+-]?\d+)?\s?%?$)", re.IGNORECASE
+)  # but no figure: -30% is harmless
 
 
 def write(rows: pl.DataFrame, output: str, stream: TextIO) -> None:
@@ -58,9 +61,9 @@ def _is_far(column: pl.Series) -> bool:
 def _write_csv(rows: pl.DataFrame, stream: TextIO) -> None:
     plain = csv.writer(stream, lineterminator="\n")
     quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)  # of itself it quotes no carriage return
-    plain.writerow(rows.columns)
-    for row in _values(rows):
+    for row in (rows.columns, *_values(rows)):  # a PIVOT takes names of columns from the log
         cells = list(map(_cell, row))
+        cells = list(map(harmless, cells)) if stream.isatty() else cells
         (quoted if "\r" in "".join(cells) else plain).writerow(cells)
 
 

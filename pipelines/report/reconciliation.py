@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.errors import UserError
 from pipelines.report.text import UNKNOWN, counted, harmless, money, share
-from pipelines.settings import UserError
 from pipelines.summaries import Reconciled
 
 PLAIN_WIDTH = 100

@@ -6,6 +6,7 @@ from typing import Any, TextIO
 import polars as pl
 from rich.console import Console
 
+from pipelines.errors import UserError
 from pipelines.report import verdicts
 from pipelines.report.figures import DIMENSIONS, Query, repriced_figures
 from pipelines.report.terminal import (
@@ -20,7 +21,6 @@ from pipelines.report.terminal import (
     scenario_tables,
 )
 from pipelines.report.text import UNKNOWN, count, harmless, money, share
-from pipelines.settings import UserError
 
 MODELS = ("scenario_by_dimension", "scenario_swaps", "sensitivity", "underwater", "unit_economics", "exposure")
 Row = dict[str, Any]

@@ -25,6 +25,8 @@ def _pruned(pruned: Pruned, is_dry_run: bool) -> list[str]:
     counts = ((len(plan.reports), "report"), (plan.run_count, "run"), (plan.night_count, "night"))
     if told := ", ".join(counted(number, noun) for number, noun in counts if number):
         lines.append(f"{verb} {told} of days before {plan.before}")
+    if plan.kept_line_count:
+        lines.append(f"{verb} what {counted(plan.kept_line_count, 'quarantined line')} kept before {plan.before} said")
     if not lines:
         lines.append(f"nothing to prune: no call is of a day before {plan.before}")
     if plan.gone or pruned.byte_count:
@@ -56,6 +58,7 @@ def _found(done: Forgotten) -> list[str]:
         )
     others = (
         (len(found.reports), "report", "removed"),
+        (found.kept_line_count, "kept quarantined line", "removed"),
         (len(found.alert_ids), "alert", "removed"),
         (len(found.night_ids), "failed night", "its reason blanked"),
         (len(found.paths), "log's path", "changed; rename the file, or the next ingest keeps it again"),
@@ -81,8 +84,8 @@ def _left(done: Forgotten) -> list[str]:
     lines = [f"tokenspread.toml still names them in {table}" for table in done.told_by]
     if done.logs:
         lines.append(
-            "These logs are yours to delete; read into a new data folder, or copied or written on where this one "
-            "reads them, they bring the name back:"
+            "These logs are yours to delete; read into a new data folder they bring the name back, and here as far as "
+            "ids or paths hold it:"
         )
         lines += [f"  {harmless(str(path))}" for path in done.logs]
     return lines

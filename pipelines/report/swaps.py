@@ -9,8 +9,8 @@ from typing import Any, TextIO
 
 import polars as pl
 
+from pipelines.errors import UserError
 from pipelines.report.text import UNKNOWN, count, counted, harmless, money, share
-from pipelines.settings import UserError
 from pipelines.warehouse_sources import literal
 
 Query = Callable[[str], pl.DataFrame]

@@ -17,65 +17,7 @@
 -- survives | whether the margin is at least zero, at both bounds of the cost; null: not known, or it is while calls are unpriced
 -- break_even_change_share | how far prices may rise from actual until the margin is zero (0.5: by half), while what stands apart stays; at most this when calls are unpriced
 -- unpriced_call_count | calls without a cost in the scenario, missing in its cost
-with cell_costs as (
-    -- One pass over the cube, and one over what a scoped scenario makes of it.
-    select
-        coalesce(cells.feature, 'unattributed') as feature,
-        coalesce(cells.user_id, 'unattributed') as user_id,
-        cells.is_success is not null as is_labelled,
-        cells.bound,
-        cells.call_count,
-        rates.scenario,
-        rates.scenario_order,
-        scenario_cost_of(cells, rates) as cost_atto,
-    from scenario_cells as cells
-    inner join scenario_rates as rates
-        on cells.card_id is not distinct from rates.card_id
-        and cells.scope is not distinct from rates.scope
-        and case when cells.card_id is not null then cells.variant end is not distinct from rates.variant
-),
-
-pair_costs as (
-    select
-        feature,
-        user_id,
-        scenario,
-        scenario_order,
-        sum(cost_atto) filter (where bound in ('exact', 'point')) as cost_atto,
-        sum(cost_atto) filter (where bound in ('exact', 'low')) as low_cost_atto,
-        sum(cost_atto) filter (where bound in ('exact', 'high')) as high_cost_atto,
-        sum(cost_atto) filter (where is_labelled and bound in ('exact', 'point')) as labelled_cost_atto,
-        sum(call_count) filter (where cost_atto is null and bound in ('exact', 'point')) as unpriced_call_count,
-        sum(call_count) filter (where cost_atto is null and bound in ('exact', 'low')) as low_unpriced_call_count,
-        sum(call_count) filter (where cost_atto is null and bound in ('exact', 'high')) as high_unpriced_call_count,
-    from cell_costs
-    group by all
-),
-
-costs as (
-    select
-        feature,
-        user_id,
-        scenario,
-        scenario_order,
-        sum(cost_atto) as cost_atto,
-        sum(low_cost_atto) as low_cost_atto,
-        sum(high_cost_atto) as high_cost_atto,
-        sum(labelled_cost_atto) as labelled_cost_atto,
-        -- No unpriced call is a known zero: these count rows that were seen.
-        coalesce(sum(unpriced_call_count), 0)::bigint as unpriced_call_count,
-        coalesce(sum(low_unpriced_call_count), 0)::bigint as low_unpriced_call_count,
-        coalesce(sum(high_unpriced_call_count), 0)::bigint as high_unpriced_call_count,
-    from pair_costs
-    group by grouping sets (
-        (scenario, scenario_order, feature, user_id),
-        (scenario, scenario_order, feature),
-        (scenario, scenario_order, user_id),
-        (scenario, scenario_order)
-    )
-),
-
-named_costs_apart as (
+with named_costs_apart as (
     select
         scenario_order,
         is_allocated,
@@ -124,8 +66,8 @@ margins as (
                 then greatest(costs.cost_atto, costs.high_cost_atto)
         end as most_cost_atto,
         actual_apart.cost_apart_atto as actual_apart_atto,
-    from costs
-    inner join costs as actual_costs
+    from scenario_costs as costs
+    inner join scenario_costs as actual_costs
         on costs.feature is not distinct from actual_costs.feature
         and costs.user_id is not distinct from actual_costs.user_id
         and actual_costs.scenario_order = 0

@@ -19,7 +19,7 @@ def chat(number: int, **usage: int) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{number}",
         "object": "chat.completion",
-        "created": 1_790_000_000 + number * 3600,
+        "created": 1_790_000_000 + number * 3600 % (90 * 86_400),  # no clock has reached more
         "model": "gpt-5-mini",
         "choices": [],
         "usage": usage,

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from pipelines import alert_book, alert_desk, alert_rules, night_rules, nights, stages
 from pipelines.alert_rules import EVENTS, KINDS
+from pipelines.errors import GateClosed, StorageTrouble, UserError
 from pipelines.manifest import Manifest, now
-from pipelines.settings import GateClosed, Settings, StorageTrouble, UserError
+from pipelines.settings import Settings
 from pipelines.summaries import Alert
 from tests.pipelines.logs import jsonl
 

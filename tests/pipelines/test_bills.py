@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pipelines import bills
 from pipelines.bills import aws, focus, words
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 from tests.pipelines.bills import (
     FIRST,
     anthropic_page,

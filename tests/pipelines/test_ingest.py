@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 from tests.pipelines.logs import (
     are_told_apart,
     balance,
@@ -242,7 +242,7 @@ def test_a_line_too_long_to_be_a_call_is_quarantined_and_its_neighbours_are_read
     assert ingest(data, log).call_count == 2
     assert sorted(ledger_rows(data)["line_number"]) == [1, 3]
     (path,) = sqlite3.connect(data / "manifest.sqlite").execute("select path from file where kind = 'quarantine'")
-    assert pl.read_parquet(data / path[0]).rows() == [(1, 2, None, "longer than 8 MiB")]
+    assert pl.read_parquet(data / path[0]).rows() == [(1, 2, None, "longer than 8 MiB ([bounds] line_bytes)")]
 
 
 def test_a_log_that_is_written_to_while_it_is_read_is_read_as_it_was(tmp_path, data, monkeypatch):

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from pipelines import assembly, ledger, stages
 from pipelines.draft import Draft
+from pipelines.errors import StorageTrouble, UserError
 from pipelines.manifest import Manifest
-from pipelines.settings import Settings, StorageTrouble, UserError
+from pipelines.settings import Settings
 from tests.pipelines.logs import chat, figures, ingest, jsonl, ledger_rows, snapshot
 from transforms import schemas, settlement
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import log_files, stages
-from pipelines.settings import Settings, UserError
+from pipelines.errors import UserError
+from pipelines.settings import Settings
 from tests.pipelines.logs import chat, ingest, jsonl, ledger_rows
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from pipelines import ledger, nights, stages
+from pipelines import data_folder, ledger, nights, stages
+from pipelines.errors import GateClosed, LedgerBusy, UserError
 from pipelines.night_book import NIGHT_LOCK
-from pipelines.settings import GateClosed, LedgerBusy, Settings, UserError
+from pipelines.settings import Settings
 from tests.pipelines.night_logs import FIRST, Shop, call, jsonl, outcome, published_figures
 
 ROOT = Path(__file__).parents[2]
@@ -261,7 +262,10 @@ class TestAtOnce:
     def test_a_night_says_so_when_another_goes_on_for_too_long(self, tmp_path):
         shop = Shop(tmp_path, 1)
         settings = settings_of(shop, tmp_path / "data", night_tables={"nightly": {"wait_minutes": 0}})
-        with ledger.locked(settings.data, NIGHT_LOCK), pytest.raises(LedgerBusy, match=r"process \d+ on .*, since 20"):
+        with (
+            data_folder.locked(settings.data, NIGHT_LOCK),
+            pytest.raises(LedgerBusy, match=r"process \d+ on .*, since 20"),
+        ):
             nights.run(settings, DAY)
 
     def test_two_nights_and_a_run_at_once_do_the_work_once(self, tmp_path):

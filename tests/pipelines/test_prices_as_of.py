@@ -11,8 +11,9 @@ from genai_prices.data_snapshot import DataSnapshot, set_custom_snapshot
 
 from pipelines import stages
 from pipelines.build_inputs import price_history
+from pipelines.errors import UserError
 from pipelines.ledger import opened
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from tests.pipelines.logs import jsonl
 from transforms.prices import book
 

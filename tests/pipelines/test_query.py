@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from pipelines import inspecting
+from pipelines.errors import UserError
 from pipelines.report import inspection, query
-from pipelines.settings import Settings, UserError
+from pipelines.settings import Settings
 from tests.pipelines.logs import chat, jsonl
 
 

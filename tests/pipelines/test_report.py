@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from pipelines import warehouse
+from pipelines.errors import UserError
 from pipelines.report import terminal, text
 from pipelines.report.figures import DIMENSIONS
-from pipelines.settings import UserError
 from tests.sql import builders
 
 SHOP = {

@@ -21,12 +21,13 @@ from hypothesis import strategies as st
 
 from pipelines import erasure, gate, ledger, nights, retention, sandbox, stages
 from pipelines.draft import KINDS
+from pipelines.errors import GateClosed, UserError
 from pipelines.night_rules import Gate
-from pipelines.settings import GateClosed, Settings, UserError
+from pipelines.settings import Settings
 from pipelines.sought import Sought
 from pipelines.warehouse_models import PUBLISHED
+from tests.faults.test_crash import Died, Life
 from tests.pipelines.logs import balance, chat, ingest, jsonl, ledger_rows
-from tests.pipelines.test_crash import Died, Life
 
 ROOT = Path(__file__).parents[2]
 DESK = ROOT / "sample_logs" / "support_desk"

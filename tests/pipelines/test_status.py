@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import ledger, lock, nights, status
+from pipelines import data_folder, ledger, lock, nights, status
+from pipelines.errors import LedgerBusy, UserError
 from pipelines.night_book import NIGHT_LOCK
-from pipelines.settings import LedgerBusy, Settings, UserError
+from pipelines.settings import Settings
 from tests.pipelines.night_logs import Shop, call, jsonl
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +116,7 @@ def test_a_night_that_goes_on_and_one_that_was_killed(tmp_path):
     nights.run(settings, DAY)
     with ledger.opened(settings.data) as store, store.manifest.transaction() as connection:
         connection.execute("insert into night (day, started_at, status) values ('2026-10-02', '2026', 'running')")
-    with ledger.locked(settings.data, NIGHT_LOCK):
+    with data_folder.locked(settings.data, NIGHT_LOCK):
         seen = status.look(settings)
         assert seen.nights[0]["status"] == "running"
         assert seen.holders["night"].process_id == os.getpid()
@@ -149,15 +150,20 @@ def test_no_data_folder_and_one_of_another_version(tmp_path):
         status.look(Settings(data=tmp_path / "data"))
 
 
-def test_the_manifest_of_the_version_before_grows_and_one_of_a_version_to_come_is_refused(tmp_path):
+NEW_IN_4, NEW_IN_5 = ("night", "alert", "erasure"), ("forgotten", "user_key")
+
+
+@pytest.mark.parametrize(("number", "new"), [(3, (*NEW_IN_4, *NEW_IN_5)), (4, NEW_IN_5)])
+def test_the_manifest_of_a_version_before_grows_and_one_of_a_version_to_come_is_refused(tmp_path, number, new):
     from pipelines import manifest_schema
 
     with ledger.opened(tmp_path / "data") as store, store.manifest.transaction() as connection:
         told = connection.execute("select sql from sqlite_master order by name").fetchall()
-        for table in ("night", "alert", "erasure"):
+        for table in new:
             connection.execute(f"drop table {table}")
-        connection.execute("alter table content drop column pruned_line_count")
-        connection.execute("pragma user_version = 3")
+        if number == 3:
+            connection.execute("alter table content drop column pruned_line_count")
+        connection.execute(f"pragma user_version = {number}")
     with ledger.opened(tmp_path / "data") as store, store.manifest.transaction() as connection:
         names = "select name, type from pragma_table_info(?)"
         assert len(connection.execute("select sql from sqlite_master order by name").fetchall()) == len(told)

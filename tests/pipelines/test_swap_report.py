@@ -6,8 +6,8 @@ import json
 import pytest
 
 from pipelines import warehouse
+from pipelines.errors import UserError
 from pipelines.report import swaps
-from pipelines.settings import UserError
 from tests.sql import builders
 
 EVIL = "tri\x1b[2Jage"

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipelines import sandbox, warehouse, warehouse_models
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 from tests.sql import builders
 from transforms import schemas
 

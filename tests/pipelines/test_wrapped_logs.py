@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from pipelines import documents
-from pipelines.settings import UserError
+from pipelines.bounds import Bounds
+from pipelines.errors import UserError
 from tests.builders import calls_of
 from tests.pipelines.logs import ingest, ledger_rows, quarantine_rows, snapshot
 from transforms.schemas import LINE_KEYS
@@ -135,17 +136,14 @@ def test_whatever_records_stand_in(text: str, tmp_path: Path, data: Path) -> Non
     assert inputs(data) == BOTH
 
 
-def test_a_document_larger_than_any_line(tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.documents.LINE_BYTES", 2000)
-    monkeypatch.setattr("pipelines.sniff.LINE_BYTES", 2000)
+def test_a_document_larger_than_any_line(tmp_path: Path, data: Path) -> None:
     records = [CHAT | {"id": f"chatcmpl-{n}", "text": 'a "quoted" }] text'} for n in range(50)]
     (tmp_path / "log.json").write_text(json.dumps({"meta": {"n": [1]}, "records": records, "next": None}))
-    assert ingest(data, tmp_path / "log.json").call_count == 50
+    assert ingest(data, tmp_path / "log.json", bounds=Bounds(line_bytes=2000)).call_count == 50
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 64, 10_000])
 def test_a_large_document_is_cut_between_its_records(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "LINE_BYTES", 100)
     monkeypatch.setattr(documents, "CHUNK_BYTES", chunk)
     small, hard = {"a": 'x"{[', "b": [1]}, {"t": '\\"}]', "l": [{"z": 1}]}
     text = (
@@ -153,11 +151,11 @@ def test_a_large_document_is_cut_between_its_records(chunk: int, monkeypatch: py
         + json.dumps({"m": {"k": "]}"}, "records": [hard] * 9}, indent=1)
         + json.dumps({"s": "x" * 200})
     )
-    lines = list(documents.lines_of(io.BytesIO(text.encode())))
+    lines = list(documents.lines_of(io.BytesIO(text.encode()), Bounds(line_bytes=100)))
     assert [json.loads(line) for line in lines[:-1]] == [small, *[{"records": [hard]}] * 9]
     assert lines[-1].startswith(b"!longer")
     with pytest.raises(EOFError):
-        list(documents.lines_of(io.BytesIO(text.encode()[:-2])))
+        list(documents.lines_of(io.BytesIO(text.encode()[:-2]), Bounds(line_bytes=100)))
 
 
 SESSION = snapshot(5, 5)

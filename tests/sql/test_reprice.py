@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipelines import warehouse, what_if
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 from tests.sql import builders
 from tests.test_scenario_laws import calls, cards, world_of
 from transforms import schemas

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipelines.settings import UserError
+from pipelines.errors import UserError
 from tests.pipelines.logs import chat, snapshot
 from tests.traps.laying import Logs, Record, trap
 from tests.traps.records import TIME, invocation, payload

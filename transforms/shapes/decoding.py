@@ -31,9 +31,17 @@ def decoded(texts: pl.Series, dtype: pl.DataType) -> tuple[pl.Series, pl.Series]
 
 def _slowly(text: str | None, dtype: pl.DataType) -> tuple[Any, bool]:
     try:
-        return (None if text is None else _conformed(loads(text), dtype)), False
+        return (None if text is None else _conformed(loads(text, object_pairs_hook=_first_of_each), dtype)), False
     except ValueError:
         return None, True
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key that stands twice the first value, as polars has it: a text must not hang on those beside it."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
 
 
 def _conformed(value: Any, dtype: pl.DataType) -> Any:

@@ -79,9 +79,10 @@ def completed(read: pl.Series, text: pl.Series, slowly: Callable[[str], object])
 
 def bounded(values: pl.Series, low: object, high: object) -> pl.Series:
     """`values`, null where outside low..high (both included)."""
-    if values.null_count() == len(values) or (values.min() >= low and values.max() <= high):
+    if values.null_count() == len(values):
         return values
-    return pl.select(pl.when(values.is_between(low, high)).then(values)).to_series()
+    inside = (values >= low) & (values <= high)  # not min and max: Python has no value for an instant of the year 0
+    return values if inside.all() else pl.select(pl.when(inside).then(values)).to_series()
 
 
 def as_number(text: str) -> Decimal | None:

@@ -116,7 +116,7 @@ def _mapping(name: str, table: dict[str, Any]) -> Mapping:
     sources = {column: source_of(f"[log.{name}.fields]", column, value) for column, value in given.items()}
     opened = table.get("open")
     if opened is not None:
-        paths_of(f"{where} open", opened, relative=False)
+        (opened,) = paths_of(f"{where} open", [opened], relative=False)
     for column, source in sources.items():
         if opened is None and source.of_key:
             raise ValueError(f"[log.{name}.fields] {column}: has of_key, but nothing is opened; set `open`")

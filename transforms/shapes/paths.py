@@ -52,7 +52,7 @@ def first_step(path: str) -> str:
 
 def loads(text: str, **hooks: Any) -> Any:
     """JSON with its numbers as `Number`. Raises ValueError, for what is nested too deep too (TooDeep)."""
-    if text.count("[") + text.count("{") > DEEPEST and _depth(text) > DEEPEST:
+    if is_deeper(text, DEEPEST):
         raise TooDeep
     try:
         return json.loads(text, parse_int=_whole, parse_float=_fraction, parse_constant=Number, **hooks)
@@ -64,13 +64,17 @@ class TooDeep(ValueError):
     """JSON nested deeper than DEEPEST."""
 
 
-def _depth(text: str) -> int:
-    deepest = depth = 0
+def is_deeper(text: str, most: int) -> bool:
+    """Whether JSON has more than `most` levels of objects and lists."""
+    if text.count("[") + text.count("{") <= most:
+        return False
+    depth = 0
     for match in _BRACKET.finditer(text):
         if match[0][0] != '"':
             depth += 1 if match[1] else -1
-            deepest = max(deepest, depth)
-    return deepest
+            if depth > most:
+                return True
+    return False
 
 
 def find(record: Any, path: str) -> Any:
@@ -78,21 +82,22 @@ def find(record: Any, path: str) -> Any:
     return reach(record, path)[0]
 
 
-def reach(record: Any, path: str) -> tuple[Any, str | None]:
-    """(the value at `path`, None where it is missing; None), or (None, why it cannot be reached)."""
-    value, is_in_text = record, False
+def reach(record: Any, path: str, is_strict: bool = False) -> tuple[Any, str | None]:
+    """(the value at `path`, None where it is missing; None), or (None, why it cannot be reached). `is_strict`: also for
+    want of an object inside a text."""
+    value, is_lenient = record, False
     for into_text, key in steps(path):
         if into_text and isinstance(value, str):
             try:
                 value = loads(value)
             except ValueError:
                 return None, None if into_text == "~" else f"{path} steps into a text that is not JSON"
-        is_in_text = is_in_text or bool(into_text)
+        is_lenient = (into_text == "~" or not is_strict) if into_text else is_lenient
         if value is None:
             return None, None
         if not isinstance(value, dict):
-            # an object is expected here: DuckDB's typed reader refuses anything else, but not inside a text
-            return None, None if is_in_text else f"{path} expects an object at the step before {key}"
+            # an object is expected here: DuckDB's typed reader refuses anything else
+            return None, None if is_lenient else f"{path} expects an object at the step before {key}"
         value = value.get(key)
     return value, None
 

@@ -20,10 +20,10 @@ from typing import Any
 
 import polars as pl
 
-from transforms.schemas import QUANTITIES
+from transforms.schemas import LINE_KEYS, QUANTITIES
 from transforms.shapes.fields import BOOLEAN, COUNT, Kind, read_pico, read_seconds, text
 from transforms.shapes.instants import INSTANT_KINDS, strptime_kind
-from transforms.shapes.paths import as_text, find, steps
+from transforms.shapes.paths import as_text, find, first_step, steps
 
 INSTANTS = ("called_at", "occurred_at")
 AMOUNTS = ("recorded_cost_usd", "value_usd")
@@ -67,7 +67,7 @@ def source_of(where: str, column: str, given: Any) -> Source:
     const = as_text(table["const"]) if "const" in table else None
     of_key = table.get("of_key")
     if of_key is not None:
-        paths_of(f"{here} of_key", of_key, relative=False)
+        (of_key,) = paths_of(f"{here} of_key", [of_key], relative=False)
     return Source(paths, const, equals, _kind(here, column, table.get("unit"), table.get("format")), of_key)
 
 
@@ -83,7 +83,15 @@ def paths_of(where: str, given: Any, relative: bool = True) -> tuple[str, ...]:
             steps(path.removeprefix(".") if relative else path)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
-    return paths
+    return tuple(map(_as_column, paths))
+
+
+def _as_column(path: str) -> str:
+    """The same path, quoted where a column of its name would be another one: a line's key, an attribute, an entry."""
+    first = first_step(path)
+    if path in LINE_KEYS or (first and first[0] in "@$" and path != "$key"):
+        return f'"{first}"{path.removeprefix(first)}'
+    return path
 
 
 def values_of(given: Any) -> tuple[str, ...]:
@@ -140,9 +148,8 @@ def matchers(where: str, given: Any) -> dict[str, tuple[str, ...]]:
     """`match` or `calls_where` as a table has it."""
     if not isinstance(given, dict) or not given:
         raise ValueError(f'{where}: is no table; write it like {{ event = "message_send" }}')
-    for path in given:
-        paths_of(where, path, relative=False)
-    return {path: values_of(values) for path, values in given.items()}
+    paths = paths_of(where, list(given), relative=False)
+    return {path: values_of(values) for path, values in zip(paths, given.values(), strict=True)}
 
 
 def has_value(path: str, values: tuple[str, ...]) -> pl.Expr:

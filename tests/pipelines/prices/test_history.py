@@ -12,9 +12,9 @@ import model_prices
 import polars as pl
 import pytest
 
+from pipelines.errors import UserError
 from pipelines.prices import history, hours, snapshot
 from pipelines.prices.history import CATALOGUE_IS_DATED_FROM, history_rates
-from pipelines.settings import UserError
 from transforms.schemas import PRICE_BOOK, PRICE_REFS
 
 RAW = json.loads(files("model_prices").joinpath("snapshot.json").read_bytes())

@@ -12,8 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.errors import UserError
 from pipelines.prices.litellm import PACKAGED, find_price_map, litellm_rates
-from pipelines.settings import UserError
 from transforms.schemas import PRICE_BOOK, PRICE_REFS, WEEK_SECONDS
 from transforms.shapes.providers import provider_id_of
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.errors import UserError
 from pipelines.prices.cells import week_windows
 from pipelines.prices.price_file import read_contract_terms, read_price_file
-from pipelines.settings import UserError
 from transforms.schemas import CONTRACT_TERMS, PRICE_RULES, RATE_CLASSES, WEEK_SECONDS
 
 HEADER = "provider,model,token_class,usd_per_million,valid_from"

@@ -71,6 +71,7 @@ def test_a_value_is_spelt_as_the_reader_spells_it(text: str, expected: str | Non
         ("none.b", None, None),
         ("text>x.y", "2", None),
         ("text>x.y.z", None, None),
+        ("text~x.y.z", None, None),
         ("a>b", "1", None),
         ("list.b", None, "list.b expects an object at the step before b"),
         ("bad>x", None, "bad>x steps into a text that is not JSON"),
@@ -80,4 +81,6 @@ def test_a_value_is_spelt_as_the_reader_spells_it(text: str, expected: str | Non
 def test_a_path_is_followed(path: str, expected: Any, reason: str | None) -> None:
     record = loads('{"a":{"b":1},"none":null,"text":"{\\"x\\":{\\"y\\":2}}","list":[1],"bad":"{","d.e":3}')
     assert reach(record, path) == (expected, reason)
+    strict = f"{path} expects an object at the step before z" if path.startswith("text>x.y.z") else reason
+    assert reach(record, path, is_strict=True) == (expected, strict)
     assert find(record, path) == expected

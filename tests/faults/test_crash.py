@@ -249,7 +249,7 @@ DRIVER = """
 import os, sys
 from pathlib import Path
 import pytest
-from tests.pipelines import test_crash
+from tests.faults import test_crash
 class Life(test_crash.Life):
     def counted(self, step):
         def stepping(*arguments, **named):
