@@ -106,6 +106,7 @@ def _by_itself(settings: Settings, is_dry_run: bool) -> Iterator[None]:
     with night_book.alone(settings.data, settings.wait_seconds):
         with ledger.opened(settings.data, settings.wait_seconds) as store:
             stopped = night_book.stopped(store)
+            build_inputs.users_of(store, settings)  # a build without their key would be refused, half-way
         if stopped and not is_dry_run:
             fix = "mend that, or publish it with tokenspread nightly --accept, first"
             raise UserError(f"{settings.data}: {stopped}, and a build would publish it; {fix}")

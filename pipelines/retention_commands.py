@@ -24,13 +24,13 @@ def prune(
         int | None, typer.Option(help="Keep today and as many UTC days before it.", show_default=False)
     ] = None,
     before: Annotated[str | None, typer.Option(help="Keep this UTC day and those after it.")] = None,
-    dry_run: DryRun = False, data: Data = None, config: Config = None,
+    dry_run: DryRun = False, data: Data = None, config: Config = None, hash_users: HashUsers = None,
 ) -> None:  # fmt: skip
     """Remove the calls of old days; without an option, of those that retention in tokenspread.toml does not keep."""
     from pipelines import retention
     from pipelines.report import retained
 
-    settings = Settings.load(config, data=data)
+    settings = Settings.load(config, data=data, hash_users=hash_users)
     horizon = _horizon(settings, keep_days, before)
     retained.write_pruned(retention.prune(settings, horizon, dry_run), dry_run, sys.stdout)
 

@@ -6,6 +6,7 @@ import hmac
 import sqlite3
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -193,6 +194,9 @@ def test_a_folder_remembers_whether_users_are_hashed_and_by_which_key(tmp_path, 
     assert ingest(tmp_path / "hashed", log, hash_users=True).report.read_otherwise == []
     with pytest.raises(UserError, match="its users are kept under hashes of their names; say --hash-users"):
         ingest(tmp_path / "hashed", log)
+    with pytest.raises(UserError, match="under hashes of their names"):
+        retention.prune(Settings.load(data=tmp_path / "hashed"), date(2030, 1, 1))
+    assert ledger_rows(tmp_path / "hashed").height == 1
     with pytest.raises(UserError, match="under hashes of their names"):
         retention.forget_user(Settings.load(data=tmp_path / "hashed"), NAME)
     monkeypatch.setenv("TOKENSPREAD_USER_KEY", KEY[::-1])
