@@ -46,17 +46,14 @@ class Intake:
         self.report = Report()
         self.choose: Choose = lambda _: None
         self.group = _Group()
-        self.put_off: list[LogFile] = []
 
     def read(self, files: list[LogFile], kind: str, known: Known, choose: Choose) -> None:
         """Reads what is new of `files`. `kind` is calls or outcomes, `known` what the ledger has of that kind."""
         self.choose, self.known = choose, known
-        while files:
-            for file in files:
-                with self._naming_damage(file):
-                    self._read_file(file, kind)
-            self._read_group()
-            files, self.put_off = self.put_off, []
+        for file in files:
+            with self._naming_damage(file):
+                self._read_file(file, kind)
+        self._read_group()
 
     def look(self, file: LogFile) -> tuple[sniff.Look, LogFile]:
         """What the file is, with its first records; and the file as lines."""
@@ -86,8 +83,8 @@ class Intake:
         else:
             taking = new_lines.identify(lines, self.known, self.next_content_id, self.bounds)
             if any(piece.taking.prefix_hash == taking.from_hash for piece in self.group.pieces):
-                self.put_off.append(file)  # it goes on from a log that is still to be read, and may fail to be
-                return
+                self._read_group()  # it goes on from a log that is still to be read, and may fail to be
+                taking = new_lines.identify(lines, self.known, self.next_content_id, self.bounds)
             taking.kind, taking.shape = kind, reading.shape
             self._read_lines(taking, reading)
             self.next_content_id += taking.is_new and taking.line_count > 0

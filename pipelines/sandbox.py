@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipelines.errors import UserError
+from pipelines.errors import StorageTrouble, UserError
 from pipelines.log_files import as_glob
 from pipelines.warehouse import connect, frame_of, load_table, make_macros
 from pipelines.warehouse_models import (
@@ -54,6 +54,8 @@ def query(link: Path, sql: str) -> pl.DataFrame:
         if missing and missing[1] in {*TABLE_MACROS, *PUBLISHED}:
             fact = f"{link}: another version published it, without {missing[1]}"
             raise UserError(f"{fact}; run `tokenspread build` anew") from error
+        if isinstance(error, duckdb.IOException):
+            raise StorageTrouble(f"{link}: cannot be read ({error}); mend that, then run again") from error
         raise UserError(f"the query failed: {error}") from error
 
 
