@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from pipelines import records
+from pipelines.bounds import Bounds
 from pipelines.reading import Read
 from transforms import schemas
 
@@ -140,3 +141,14 @@ def _is_utf8(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def fault_of_first(head: bytes, bounds: Bounds) -> str:
+    """What is wrong with the first record, of which no shape came."""
+    line = head.partition(b"\n")[0]
+    if note := PLACEHOLDER.search(head):
+        return noted(note)
+    if len(line) > bounds.line_bytes:
+        return f"longer than {bounds.told('line_bytes')}"
+    found = records.parse(line)
+    return found if isinstance(found, str) else "of no known shape"

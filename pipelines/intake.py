@@ -6,12 +6,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
-from pipelines import new_lines, records, sniff
+from pipelines import new_lines, sniff
 from pipelines.damage import DAMAGED, why
 from pipelines.draft import Draft
 from pipelines.durable import refuses_writing
 from pipelines.errors import UserError
-from pipelines.exact import PLACEHOLDER, noted
+from pipelines.exact import fault_of_first
 from pipelines.layouts import as_lines
 from pipelines.log_files import LogFile
 from pipelines.new_lines import Known, Taking
@@ -70,9 +70,7 @@ class Intake:
         if reading is None and (seen.records or seen.layout == "none" or seen.has_line):
             self._pass_over(file, seen)
         elif reading is None and seen.layout != "lines" and seen.head.strip():
-            first = PLACEHOLDER.search(seen.head)
-            fault = records.parse(seen.head.partition(b"\n")[0])
-            fact = noted(first) if first else fault if isinstance(fault, str) else "not of a known shape"
+            fact = fault_of_first(seen.head, self.bounds)
             self.report.unreadable.append((file.path, f"none of its first records can be read; the first: {fact}"))
             self._advance(file.size, 0)
         elif reading is None:  # nothing in it yet: only a header, half a line
