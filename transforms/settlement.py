@@ -30,6 +30,7 @@ _USAGE = (*_TOTALS, *_PRICED)
 _STATUS_RANK = {"success": 0, "cache_hit": 1, "refused": 2, "error": 3}
 _TIMES = ("called_at", "occurred_at")
 _TOLD = ("model", "model_requested", "response_id", "called_at", *schemas.QUANTITIES, "recorded_cost_pico")
+_JSON = r'^(\{\s*["}]|\[\s*["\[{\]\d-])'  # what an object or a list begins with, and "[prod] gpt" does not
 FUTURE = "{} is not a time that this machine's clock has reached, by more than two days"
 NOTHING = "tells nothing of a call"
 _ADDRESS = ("content_id", "line_number", "part")
@@ -45,7 +46,7 @@ def judged(told: pl.DataFrame, latest: datetime) -> pl.DataFrame:
     is no name, and records of which nothing was understood."""
     grounds = {FUTURE.format(name): pl.col(name) > latest for name in _TIMES if _exceeds(told, name, latest)}
     if "model" in told.columns:
-        is_json = pl.col("model").str.contains(r"^[\[{]")
+        is_json = pl.col("model").str.contains(_JSON)
         grounds |= {"model is not a name": is_json} if told.select(is_json.any()).item() else {}
         if all(told[name].null_count() for name in _TOLD):
             # a refusal has none of these either

@@ -55,6 +55,7 @@ def planted(value: Any, key: str = "") -> Any:
         return [planted(inner, key) for inner in value]
     if (
         isinstance(value, str)
+        and key != "cwd"  # a coding agent's folder: the feature of its calls
         and (key in TEXT_KEYS or " " in value.strip())
         and not (value[:1].isdigit() or _holds_json(value))
     ):

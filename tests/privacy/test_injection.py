@@ -21,7 +21,7 @@ NASTY = [
     "+1+1", "-2+3", "@SUM(A1)", "\tx", "\r=1", "\n=1", "＝1", 
     "\x1b[31mred\x1b[0m", "\u202eevil\u202c",
     "zero\u200bwidth", "<script>alert(1)</script>", "[bold]x[/bold]", "[a](http://x)", "@everyone", "a\nb", "x" * 200,
-    "__HIVE_DEFAULT_PARTITION__", "day=2020-01-01", "{}", "%s%n", "null",
+    "__HIVE_DEFAULT_PARTITION__", "day=2020-01-01", "{0}", "%s%n", "null",
 ]  # fmt: skip
 
 
