@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import assembly, ledger, stages
+from pipelines import assembly, data_folder, ledger, stages
 from pipelines.draft import Draft
 from pipelines.errors import StorageTrouble, UserError
 from pipelines.manifest import Manifest
@@ -190,7 +190,8 @@ def test_a_commit_is_durable_before_it_is_one(tmp_path, monkeypatch):
         told.append(("begin", ""))
         return transaction(manifest)
 
-    monkeypatch.setattr(ledger, "fsync", lambda path: (told.append(("sync", str(path))), fsync(path)))
+    for module in (ledger, data_folder):
+        monkeypatch.setattr(module, "fsync", lambda path: (told.append(("sync", str(path))), fsync(path)))
     monkeypatch.setattr(ledger.os, "rename", lambda a, b: (told.append(("rename", str(a))), rename(a, b)))
     (tmp_path / "a").write_bytes(jsonl([chat(1), chat(30)]) + b"{bad\n")
     with ledger.opened(data):
