@@ -29,7 +29,9 @@ _PRICED = tuple(
 _USAGE = (*_TOTALS, *_PRICED)
 _STATUS_RANK = {"success": 0, "cache_hit": 1, "refused": 2, "error": 3}
 _TIMES = ("called_at", "occurred_at")
-_TOLD = ("model", "model_requested", "response_id", "called_at", *schemas.QUANTITIES, "recorded_cost_pico")
+# A run that was killed before it could tell its usage is known by its action. A feature may be a folder's, or constant.
+_WHOSE = ("action_id", "user_id", "customer_id")
+_TOLD = ("model", "model_requested", "response_id", "called_at", *schemas.QUANTITIES, "recorded_cost_pico", *_WHOSE)
 _JSON = r'^(\{\s*["}]|\[\s*["\[{\]\d-])'  # what an object or a list begins with, and "[prod] gpt" does not
 FUTURE = "{} is not a time that this machine's clock has reached, by more than two days"
 NOTHING = "tells nothing of a call"

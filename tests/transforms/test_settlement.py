@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sql.builders import ledger_row
 from transforms import schemas, settlement
 
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ADDRESS = ("content_id", "line_number", "part")
 NAMES = st.none() | st.sampled_from(["a", "b"])
 COUNTS = st.none() | st.integers(0, 2)
@@ -42,6 +44,19 @@ def winner(*tellings: pl.DataFrame) -> dict:
         settled = settlement.settle(pl.concat([settled, telling]))
     (row,) = settled.drop(ADDRESS).to_dicts()
     return row
+
+
+@pytest.mark.parametrize("column", ["action_id", "user_id", "customer_id", "model", "input_tokens", "called_at"])
+def test_a_record_that_tells_one_thing_of_a_call_is_a_call(column):
+    """A run that was killed names its action alone; it cost money all the same."""
+    of = {pl.String: "x", pl.Int64: 0}
+    nothing = {name: None for name in schemas.CALLS} | {"content_id": 1, "part": 0, "feature": "a", "provider": "p"}
+    telling = {column: of.get(schemas.CALLS[column], datetime(2026, 3, 1, tzinfo=UTC))}
+    told = pl.DataFrame(
+        [nothing | {"line_number": 1}, nothing | telling | {"line_number": 2}], schema=schemas.CALLS, orient="row"
+    )
+    assert settlement.judged(told.head(1), NOW)["verdict"].to_list() == [settlement.NOTHING]
+    assert settlement.judged(told, NOW)["verdict"].to_list() == [settlement.NOTHING, None]
 
 
 def test_every_column_of_the_ledger_has_its_say():
