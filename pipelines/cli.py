@@ -64,7 +64,7 @@ Scenario = Annotated[list[str] | None, typer.Option(help="A change of all prices
 def run(
     logs: Logs = None, outcomes: Outcomes = None, revenue: Revenue = None, prices: Prices = None,
     scenario: Scenario = None, prices_as_of: PricesAsOf = None, data: Data = None, config: Config = None,
-    shape: ShapeName = None, keep_lines: KeepLines = False, hash_users: HashUsers = None, by: By = "feature",
+    shape: ShapeName = None, keep_lines: KeepLines = None, hash_users: HashUsers = None, by: By = "feature",
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Read logs, price them, and report: ingest, build and report in one."""
@@ -72,7 +72,7 @@ def run(
         raise UserError(f"--by {by}: no such grouping; known are {', '.join(GROUPINGS)}")
     settings = Settings.load(
         config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data,
-        shape=shape, prices_as_of=_as_of(prices_as_of), keep_lines=keep_lines or None, hash_users=hash_users,
+        shape=shape, prices_as_of=_as_of(prices_as_of), keep_lines=keep_lines, hash_users=hash_users,
     )  # fmt: skip
     with _no_night(settings):
         code = _ingest(settings)
@@ -84,11 +84,11 @@ def run(
 @app.command()
 def ingest(
     logs: Logs = None, outcomes: Outcomes = None, data: Data = None, config: Config = None, shape: ShapeName = None,
-    keep_lines: KeepLines = False, hash_users: HashUsers = None,
+    keep_lines: KeepLines = None, hash_users: HashUsers = None,
 ) -> None:  # fmt: skip
     """Take what is new in logs and outcome files into the ledger."""
     settings = Settings.load(
-        config, logs=logs, outcomes=outcomes, data=data, shape=shape, keep_lines=keep_lines or None,
+        config, logs=logs, outcomes=outcomes, data=data, shape=shape, keep_lines=keep_lines,
         hash_users=hash_users,
     )  # fmt: skip
     with _no_night(settings):

@@ -178,11 +178,7 @@ class Intake:
 
     def _batches(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> Iterator[Read]:
         for piece in pieces:
-            try:
-                batches = list(self.reader.read_fast([piece], reading.columns))
-            except Unclean:
-                batches = list(self.reader.read_exactly([piece], reading.columns))
-            for batch in batches:
+            for batch in self.reader.read(piece, reading.columns):
                 # what was wrong with lines that were taken before was told then
                 yield batch if piece.first_line >= taking.from_line else Read(batch.lines)
             piece.path.unlink()

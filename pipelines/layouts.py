@@ -8,7 +8,6 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from pipelines import documents, parquet_files, rows
 from pipelines.bounds import Bounds
@@ -16,7 +15,7 @@ from pipelines.csv_rows import CsvRows
 from pipelines.log_files import LogFile, compression, open_bytes
 from pipelines.pieces import too_long
 from pipelines.reader import Reader
-from pipelines.unpacking import most_unpacked, refuse_unpacked
+from pipelines.unpacking import Copy
 
 CHUNK_BYTES = 1 << 20
 NO_DATA = (b"", b"[DONE]")
@@ -30,44 +29,38 @@ def as_lines(file: LogFile, layout: str, reader: Reader, number: int) -> LogFile
     if layout == "lines":
         return file
     lines = reader.staging / f"as-lines-{number}.jsonl"
-    may_grow = compression(file.path) == "none"
-    waiting_bytes = 0
-    if layout in ("csv", "events"):
-        with open_bytes(file.path, reader.bounds) as stream, lines.open("wb") as target:
-            write = _write_csv if layout == "csv" else _write_events
-            waiting_bytes = write(stream, may_grow, _Copy(target, file.size, reader.bounds))
-    elif layout == "unstructured":
-        with open_bytes(file.path, reader.bounds) as stream, lines.open("wb") as target:
-            copy = _Copy(target, file.size, reader.bounds)
-            for line in documents.lines_of(stream, reader.bounds):
-                copy.write(line)
-    else:
-        path = _decompressed(file, reader.staging / f"whole-{number}", reader.bounds)
-        if layout == "parquet":
-            parquet_files.check(path, reader.connection, reader.bounds)
-        elif not _last_bytes(path).rstrip().endswith(b"]"):
-            raise EOFError(f"{file.path} does not end as an array")  # DuckDB reads over a missing end
-        rows.write_lines(reader, path, layout, lines, file.size)
+    with lines.open("wb") as target:
+        waiting_bytes = _write(file, layout, reader, number, Copy(target, file.size, reader.bounds))
     if file.has_changed():
         raise EOFError(f"{file.path} changed while it was read")
     return replace(file, staged=lines, waiting_bytes=waiting_bytes)
 
 
-class _Copy:
-    """The staged lines of a file, no more than it may become: each row repeats what its header says once."""
+def _write(file: LogFile, layout: str, reader: Reader, number: int, copy: Copy) -> int:
+    """Returns the bytes of a half last record, which waits."""
+    if write := {"csv": _write_csv, "events": _write_events, "unstructured": _write_objects}.get(layout):
+        with open_bytes(file.path, reader.bounds) as stream:
+            return write(stream, compression(file.path) == "none", copy)
+    path = _decompressed(file, reader.staging / f"whole-{number}", reader.bounds)
+    if layout == "parquet":
+        parquet_files.check(path, reader.connection, reader.bounds)
+        lines = rows.rows(reader, path)
+    else:
+        if not _last_bytes(path).rstrip().endswith(b"]"):
+            raise EOFError(f"{file.path} does not end as an array")  # DuckDB reads over a missing end
+        lines = rows.objects(reader, path)
+    for some in lines:
+        copy.write(some)
+    return 0
 
-    def __init__(self, target: BinaryIO, packed_bytes: int, bounds: Bounds) -> None:
-        self.target, self.packed_bytes, self.bounds, self.byte_count = target, packed_bytes, bounds, 0
-        self.most = most_unpacked(packed_bytes, bounds)
 
-    def write(self, line: bytes) -> None:
-        self.byte_count += len(line)
-        if self.byte_count > self.most:
-            refuse_unpacked(self.byte_count, self.packed_bytes, self.bounds)
-        self.target.write(line)
+def _write_objects(stream, _may_grow: bool, copy: Copy) -> int:
+    for line in documents.lines_of(stream, copy.bounds):
+        copy.write(line)
+    return 0
 
 
-def _write_events(stream, may_grow: bool, copy: _Copy) -> int:
+def _write_events(stream, may_grow: bool, copy: Copy) -> int:
     """The data of each server-sent event, as HTTP carries a stream's chunks, and objects that stand among the events.
     Returns the bytes of a half last line."""
     line_bytes, is_rest = copy.bounds.line_bytes, False
@@ -83,11 +76,11 @@ def _write_events(stream, may_grow: bool, copy: _Copy) -> int:
             elif may_grow and not line.endswith(b"\n"):
                 return len(line)
             else:
-                copy.write((data if data.startswith(b"{") else b"!not a JSON object") + b"\n")
+                copy.write(data + b"\n" if data.startswith(b"{") else documents.NO_OBJECT)
     return 0
 
 
-def _write_csv(stream, may_grow: bool, copy: _Copy) -> int:
+def _write_csv(stream, may_grow: bool, copy: Copy) -> int:
     """A JSON object for each row below the header. A last row that is not complete waits, where the file may still
     grow; returns its bytes."""
     found = CsvRows(stream, may_grow, copy.bounds)

@@ -30,7 +30,7 @@ def nightly(
     day: Annotated[
         str | None, typer.Option(help="The UTC day that the night is for. [default: the last one that is over]")
     ] = None,
-    accept: Accept = False, keep_lines: KeepLines = False, log_json: LogJson = False, hash_users: HashUsers = None,
+    accept: Accept = False, keep_lines: KeepLines = None, log_json: LogJson = False, hash_users: HashUsers = None,
     data: Data = None,
     config: Config = None,
 ) -> None:  # fmt: skip
@@ -89,9 +89,11 @@ def _code(night: "Night") -> int:
     return exit_codes.PARTLY if night.unreadable else exit_codes.UNPRICED if night.unpriced_call_count else 0
 
 
-def _settings(config: Path | None, data: Path | None, hash_users: bool | None, keep_lines: bool = False) -> Settings:
+def _settings(
+    config: Path | None, data: Path | None, hash_users: bool | None, keep_lines: bool | None = None
+) -> Settings:
     from pipelines import nights
 
-    settings = Settings.load(config, data=data, hash_users=hash_users, keep_lines=keep_lines or None)
+    settings = Settings.load(config, data=data, hash_users=hash_users, keep_lines=keep_lines)
     nights.refuse_no_logs(settings)
     return settings

@@ -13,7 +13,7 @@ ShapeName = Annotated[
     str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")
 ]
 KeepLines = Annotated[
-    bool, typer.Option("--keep-lines", help="Keep what quarantined lines say, where only the owner can read it.")
+    bool | None, typer.Option("--keep-lines", help="Keep what quarantined lines say, where only the owner can read it.")
 ]
 HashUsers = Annotated[
     bool | None,

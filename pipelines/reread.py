@@ -1,7 +1,6 @@
 """Lines of a log that were taken before, read again: what becomes of them, held apart until it is known what of it is
 wanted."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pipelines.log_files import LogFile
 from pipelines.new_lines import Taking
 from pipelines.picked import Picked
 from pipelines.pieces import Piece, taken_pieces
-from pipelines.reader import Reader, Unclean
+from pipelines.reader import Reader
 from pipelines.reading import Read, Reading, together
 from transforms import schemas
 
@@ -82,7 +81,7 @@ class Rereader:
         """Of lines that mean something each by itself."""
         taking = _taking(content_id)
         numbers = pl.Series(file.numbers, dtype=pl.Int64)
-        for batch in self._batches(Piece(file.path, taking, 0, len(file.numbers)), reading):
+        for batch in self.reader.read(Piece(file.path, taking, 0, len(file.numbers)), reading.columns):
             lines, rejects = (
                 rows.with_columns(line_number=numbers.gather(rows["line_number"] - 1))
                 for rows in (batch.lines, batch.quarantine)
@@ -96,7 +95,7 @@ class Rereader:
         frame: list[Read] = []
         made = self.sink.made()
         for piece in taken_pieces(log, takings, self.reader.staging, self.reader.bounds):
-            for batch in self._batches(piece, reading):
+            for batch in self.reader.read(piece, reading.columns):
                 frame.append(Read(reading.opened(batch.lines), batch.quarantine))
                 if reading.is_full(frame):
                     reading.take(together(frame), {content_id: _taking(content_id)}, True)
@@ -105,13 +104,6 @@ class Rereader:
         if frame:
             reading.take(together(frame), {content_id: _taking(content_id)}, True)
         return made.and_(self.sink.made())
-
-    def _batches(self, piece: Piece, reading: Reading) -> list[Read]:
-        try:
-            with closing(self.reader.read_fast([piece], reading.columns)) as batches:
-                return list(batches)
-        except Unclean:
-            return list(self.reader.read_exactly([piece], reading.columns))
 
 
 def _taking(content_id: int) -> Taking:

@@ -10,23 +10,13 @@ from pipelines.log_files import as_glob
 from pipelines.parquet_files import AS_WRITTEN, ROWS, rows_query
 from pipelines.pieces import too_long
 from pipelines.reader import PARSER_ERRORS, Reader
-from pipelines.unpacking import refuse_unpacked
 
 ROWS_AT_ONCE = 1024  # where a vector of rows does not fit the memory; then an eighth, and so on
 
 
-def write_lines(reader: Reader, path: Path, layout: str, target: Path, packed_bytes: int) -> None:
-    """One object a line; JSON text holds raw line feeds only between tokens, so they may become spaces. `layout`: array
-    or parquet. Raises duckdb.Error, and TooMuch beyond what a file of `packed_bytes` may become: a Parquet file has a
-    text once that stands in a million rows."""
-    lines, byte_count = (_rows if layout == "parquet" else _objects)(reader, path), 0
-    with target.open("wb") as file:
-        for texts in lines:
-            byte_count += file.write(texts)
-            refuse_unpacked(byte_count, packed_bytes, reader.bounds)
-
-
-def _objects(reader: Reader, path: Path) -> Iterator[bytes]:
+def objects(reader: Reader, path: Path) -> Iterator[bytes]:
+    """Of an array; JSON text holds raw line feeds only between tokens, so they may become spaces. Raises duckdb.Error,
+    TooMuch."""
     query = (
         "select replace(replace(json, chr(10), ' '), chr(13), ' ') from read_json_objects("
         f"?, format = 'array', maximum_object_size = {reader.bounds.line_bytes}, {AS_WRITTEN})"
@@ -39,8 +29,8 @@ def _objects(reader: Reader, path: Path) -> Iterator[bytes]:
         raise reader.bounds.refusal("has a record longer than", "line_bytes") from None
 
 
-def _rows(reader: Reader, path: Path) -> Iterator[bytes]:
-    """All in one go; from where they do not fit the memory, fewer at a time."""
+def rows(reader: Reader, path: Path) -> Iterator[bytes]:
+    """Of a Parquet file, all in one go; from where they do not fit the memory, fewer at a time. Raises duckdb.Error."""
     ((row_count,),) = reader.connection.execute(f"select count(*) from {ROWS}", [as_glob(path)]).fetchall()
     position, step = 0, row_count
     while position < row_count:

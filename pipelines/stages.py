@@ -75,7 +75,6 @@ def ingest(
         changed = {kind: manifest.changed(kind, found.files) for kind, found in given.items()}
         announce(sum(file.size for files in changed.values() for file in files))
         users = build_inputs.users_of(store, settings)
-        users.check()
         build_inputs.keep_inputs(store, settings, users)
         scanned_ns = time.time_ns()
         with manifest.run("ingest") as done:

@@ -1,19 +1,34 @@
 """How much a packed file may unpack to: a few bytes of one can fill any disk."""
 
 import io
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pipelines.bounds import Bounds
 
 UNPACKED_FREELY = 64 << 20  # bytes; a few lines that are alike pack better than any log
 
 
-class Unpacked(io.RawIOBase):
-    """What a packed file holds, up to the bounds."""
+class Allowance:
+    """What a file of `packed_bytes` may become."""
 
-    def __init__(self, stream: BinaryIO, packed_bytes: int, bounds: Bounds) -> None:
-        self.stream, self.packed_bytes, self.bounds, self.byte_count = stream, packed_bytes, bounds, 0
-        self.most = most_unpacked(packed_bytes, bounds)
+    def __init__(self, packed_bytes: int, bounds: Bounds) -> None:
+        self.bounds, self.byte_count = bounds, 0
+        self.most = min(bounds.unpacked_bytes, max(UNPACKED_FREELY, packed_bytes * bounds.unpacked_ratio))
+
+    def take(self, byte_count: int) -> None:
+        """Raises TooMuch where that is more than is left of it."""
+        self.byte_count += byte_count
+        if self.byte_count > self.bounds.unpacked_bytes:
+            raise self.bounds.refusal("unpacks to more than", "unpacked_bytes")
+        if self.byte_count > self.most:
+            raise self.bounds.refusal("unpacks to so many times its size:", "unpacked_ratio")
+
+
+class Unpacked(io.RawIOBase):
+    """What a packed file holds, up to the bounds. `stream` has `read`, of so many bytes at most, and `close`."""
+
+    def __init__(self, stream: Any, packed_bytes: int, bounds: Bounds) -> None:
+        self.stream, self.allowance = stream, Allowance(packed_bytes, bounds)
 
     def readable(self) -> bool:
         return True
@@ -23,10 +38,8 @@ class Unpacked(io.RawIOBase):
         super().close()
 
     def read(self, size: int = -1) -> bytes:
-        data = self.stream.read(size if size >= 0 else self.most + 1)
-        self.byte_count += len(data)
-        if self.byte_count > self.most:
-            refuse_unpacked(self.byte_count, self.packed_bytes, self.bounds)
+        data = self.stream.read(size if size >= 0 else self.allowance.most + 1)
+        self.allowance.take(len(data))
         return data
 
     def readinto(self, buffer) -> int:
@@ -35,14 +48,13 @@ class Unpacked(io.RawIOBase):
         return len(data)
 
 
-def most_unpacked(packed_bytes: int, bounds: Bounds) -> int:
-    """Bytes that a file of `packed_bytes` may become."""
-    return min(bounds.unpacked_bytes, max(UNPACKED_FREELY, packed_bytes * bounds.unpacked_ratio))
+class Copy:
+    """The lines that a file becomes, no more than it may: each row of a CSV repeats what its header says once, and a
+    Parquet file has a text once that stands in a million rows."""
 
+    def __init__(self, target: BinaryIO, packed_bytes: int, bounds: Bounds) -> None:
+        self.target, self.bounds, self.allowance = target, bounds, Allowance(packed_bytes, bounds)
 
-def refuse_unpacked(byte_count: int, packed_bytes: int, bounds: Bounds) -> None:
-    """Raises TooMuch where so many bytes are more than such a file may become."""
-    if byte_count > bounds.unpacked_bytes:
-        raise bounds.refusal("unpacks to more than", "unpacked_bytes")
-    if byte_count > most_unpacked(packed_bytes, bounds):
-        raise bounds.refusal("unpacks to so many times its size:", "unpacked_ratio")
+    def write(self, lines: bytes) -> None:
+        self.allowance.take(len(lines))
+        self.target.write(lines)

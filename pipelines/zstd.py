@@ -1,6 +1,5 @@
 """zstd as a stream that says when the file is cut short: the library's own reader ends there without a word."""
 
-import io
 from typing import Any, BinaryIO
 
 import zstandard
@@ -11,7 +10,7 @@ READ_BYTES = 1 << 10  # four bytes may unpack to 128 KiB, and what is read at on
 WINDOW_BYTES = 128 << 20  # what a frame refers back to is held in memory; `zstd` itself unpacks no more unless told to
 
 
-class ZstdStream(io.RawIOBase):
+class ZstdStream:
     """The decompressed bytes of all frames. `read` raises EOFError where the last frame is not whole, ZstdError where
     one is damaged, TooMuch where one needs too much memory."""
 
@@ -20,25 +19,15 @@ class ZstdStream(io.RawIOBase):
         self.frame = _frame()
         self.packed, self.ahead = b"", bytearray()
 
-    def readable(self) -> bool:
-        return True
-
     def close(self) -> None:
         self.file.close()
-        super().close()
 
-    def read(self, size: int = -1) -> bytes:
-        while (size < 0 or len(self.ahead) < size) and self._unpack_more():
+    def read(self, size: int) -> bytes:
+        while len(self.ahead) < size and self._unpack_more():
             pass
-        size = len(self.ahead) if size < 0 else size
         taken = bytes(self.ahead[:size])
         del self.ahead[:size]
         return taken
-
-    def readinto(self, buffer) -> int:
-        taken = self.read(len(buffer))
-        buffer[: len(taken)] = taken
-        return len(taken)
 
     def _unpack_more(self) -> bool:
         packed = self.packed or self.file.read(READ_BYTES)

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,7 @@ def test_what_is_small_may_be_as_repetitive_as_it_likes(tmp_path: Path, data: Pa
 
 def test_zstd_unpacks_a_little_at_a_time(tmp_path: Path) -> None:
     log = written(tmp_path / "bomb.zst", zst(b" " * (300 << 20)))
-    with ZstdStream(log.open("rb")) as stream:
+    with closing(ZstdStream(log.open("rb"))) as stream:
         longest = 0
         while stream.read(1 << 16):
             longest = max(longest, len(stream.ahead))

@@ -349,7 +349,7 @@ def test_a_log_that_shrinks_under_the_reader_kills_nothing(logs, tmp_path, monke
     content = {"lines": lambda: jsonl(calls), "array": lambda: b"[" + jsonl(calls).replace(b"\n", b",\n")[:-2] + b"]"}
     make = content.get(layout, lambda: parquet(tmp_path / "rows", calls, row_group_size=1000).read_bytes())
     (logs / "m").write_bytes(make())
-    owner, name = (Reader, "read_fast") if layout == "lines" else (rows, "write_lines")
+    owner, name = {"lines": (Reader, "read_fast"), "array": (rows, "objects"), "parquet": (rows, "rows")}[layout]
     cutter = subprocess.Popen(
         [sys.executable, "-c", CUTTER, str(logs / "m"), str((logs / "m").stat().st_size)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
