@@ -92,16 +92,16 @@ class Users:
         return hashlib.blake2b(data, key=self._salt.encode(), digest_size=16).hexdigest()
 
     def in_revenue(self, content: bytes, path: Path) -> bytes:
-        """A revenue file that was found right, with its users as they are called here. Raises UserError for a row of
-        somebody who was forgotten."""
+        """A revenue file that was found right, with its users as they are called here; it may name them so already.
+        Raises UserError for a row of somebody who was forgotten."""
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         rows, is_changed = [], False
         for row in reader:
-            for column, called in self.renaming().items():
+            for column in ("user_id", "customer_id"):
                 name = (row.get(column) or "").strip()
-                told = called(name) if name else name
-                if told is None:
+                if self._is_forgotten(name):
                     raise UserError(f"{path}:{reader.line_num}: is of somebody who was forgotten; take that row out")
+                told = self.called(name) if column == "user_id" else name
                 is_changed |= told != name
                 row |= {column: told} if told != name else {}
             rows.append(row)

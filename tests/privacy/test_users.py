@@ -112,6 +112,18 @@ def test_no_name_of_a_user_is_kept_and_every_figure_is_as_with_names(given, tmp_
     assert [limit.name for limit in limits] == [hashed(NAME)]
 
 
+def test_revenue_may_name_a_user_by_the_hash(given, tmp_path):
+    by_name, by_hash = (Settings.load(**given | {"data": tmp_path / name}) for name in ("by_name", "by_hash"))
+    stages.ingest(by_name)
+    stages.build(by_name)
+    given["revenue"].write_text(given["revenue"].read_text().replace(NAME, hashed(NAME)))
+    stages.ingest(by_hash)
+    stages.build(by_hash)
+    query = "select user_id, scenario, revenue_usd, margin_usd from scenario_comparison where revenue_usd is not null"
+    assert told(by_hash.data, query) == told(by_name.data, query)
+    assert any(user == hashed(NAME) for user, *_ in told(by_hash.data, query))
+
+
 def test_the_key_is_nowhere(given, capfd):
     settings = Settings.load(**given)
     stages.ingest(settings)
