@@ -63,8 +63,8 @@ def test_strange_lines_of_a_packed_log_are_looked_at_again(tmp_path: Path) -> No
     assert (found["call_line_count"], found["quarantined_line_count"]) == (3, 1)
 
 
-@pytest.mark.parametrize("name", ["line_number", "content_id", "@timestamp", "$part", "$key2"])
-def test_a_field_of_a_log_may_be_called_as_a_column_of_ours(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["line_number", "content_id", "@timestamp", "$part", "$key2", "*", "^[a-z]+$"])
+def test_a_field_of_a_log_may_be_called_as_a_column_of_ours_or_as_a_pattern(name: str, tmp_path: Path) -> None:
     table = {
         "match": {name: "*"},
         "calls_where": {name: "*"},
@@ -76,6 +76,14 @@ def test_a_field_of_a_log_may_be_called_as_a_column_of_ours(name: str, tmp_path:
     for by_line in (False, True):
         found = logs.told(tmp_path / "log", Settings(log_mappings={"own": table}), by_line).rows["ledger"]
         assert found.select("action_id", "input_tokens", "line_number").rows() == [("told", 5, 1)]
+
+
+def test_an_object_to_open_may_be_called_as_a_pattern(tmp_path: Path) -> None:
+    table = {"match": {"id": "*"}, "open": "*", "fields": {"input_tokens": ".in", "action_id": "id", "model": "$key"}}
+    (tmp_path / "log").write_text('{"id": "a", "*": {"m": {"in": 5}}}\n{"id": "b", "*": "\\udc00"}\n')
+    for by_line in (False, True):
+        found = logs.told(tmp_path / "log", Settings(log_mappings={"own": table}), by_line).rows["ledger"]
+        assert found.filter(line_number=1).select("action_id", "input_tokens").rows() == [("a", 5)]
 
 
 def test_outcomes_of_a_field_that_is_called_as_a_column_of_ours() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from transforms.schemas import ATTRIBUTES
-from transforms.shapes.paths import loads
+from transforms.shapes.paths import loads, paths_of
 
 TARGETS = (*ATTRIBUTES, "outcome", "is_success")
 _KEYS = ("path", "tags", "prefix", "const", "equals")
@@ -105,11 +105,9 @@ def _rule(where: str, given: Any) -> Rule:
             f'{where}: is no rule; write a path, a list of paths, {{ const = "..." }} or '
             f'{{ tags = "path", prefix = "feature:" }}'
         )
-    paths = table.get("path", table.get("tags", []))
-    paths = tuple(paths) if isinstance(paths, list) else (paths,)
-    for path in (*paths, table.get("prefix", "-")):
-        if not isinstance(path, str) or not path:
-            raise ValueError(f"{where}: {path!r} is no text; write a path in quotes")
+    paths = () if "const" in table else paths_of(where, table[ways[0]], relative=False)
+    if not isinstance(prefix := table.get("prefix", "-"), str) or not prefix:
+        raise ValueError(f"{where}: the prefix {prefix!r} is no text; write it in quotes")
     equals = table.get("equals", [])
     equals = tuple(_text(value) for value in (equals if isinstance(equals, list) else [equals]))
     if equals and not where.endswith(" is_success"):

@@ -107,8 +107,13 @@ def test_no_calls() -> None:
         ({"feature": {"path": "p", "prefix": "x"}}, "[attribution] feature: is no rule"),
         ({"feature": {"path": "p", "const": "x"}}, "[attribution] feature: is no rule"),
         ({"feature": {"path": "p", "equals": "x"}}, "only is_success takes it"),
-        ({"feature": 3}, "[attribution] feature: 3 is no text"),
-        ({"feature": [""]}, "[attribution] feature: '' is no text"),
+        ({"feature": 3}, "[attribution] feature: 3 is no path"),
+        ({"feature": [""]}, "[attribution] feature: '' is no path"),
+        ({"feature": []}, "[attribution] feature: [] is no path"),
+        ({"litellm_slp": {"user_id": [".a.b"]}}, "[attribution.litellm_slp] user_id: '.a.b' is no path"),
+        ({"feature": "~"}, "[attribution] feature: '~' is no path"),
+        ({"feature": {"tags": '"', "prefix": "x:"}}, "[attribution] feature: '\"' is no path"),
+        ({"feature": {"tags": "a", "prefix": 3}}, "[attribution] feature: the prefix 3 is no text"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(table: dict[str, Any], message: str) -> None:

@@ -26,7 +26,7 @@ import polars as pl
 from transforms.schemas import ATTRIBUTES, QUANTITIES
 from transforms.shapes.fields import STATUS_FAULT, STATUSES, to_calls, typed
 from transforms.shapes.outcome_mapping import outcomes_from
-from transforms.shapes.paths import as_text, find, loads
+from transforms.shapes.paths import as_text, find, loads, paths_of
 from transforms.shapes.providers import provider_id
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import SIGNATURES
@@ -39,7 +39,6 @@ from transforms.shapes.sources import (
     kind_of,
     matchers,
     matches,
-    paths_of,
     source_of,
     texts_of,
     values_of,

@@ -9,6 +9,8 @@ import re
 from functools import cache
 from typing import Any
 
+from transforms.schemas import LINE_KEYS
+
 DEEPEST = 200  # levels of nesting; no log needs more, and what walks a value calls itself for each
 
 _STEP = re.compile(r'([.>~]?)(?:"((?:[^"]|"")*)"|([^.>~"]+))')
@@ -48,6 +50,30 @@ def quoted(key: str) -> str:
 def first_step(path: str) -> str:
     """The part of a path up to its second step."""
     return _STEP.match(path)[0]
+
+
+def paths_of(where: str, given: Any, relative: bool = True) -> tuple[str, ...]:
+    """A path or a list of paths; `relative` ones begin with "." or are "$key"."""
+    paths = tuple(given) if isinstance(given, list) else (given,)
+    for path in paths or [given]:
+        if not isinstance(path, str) or not path:
+            raise ValueError(f"{where}: {path!r} is no path; write a path or a list of paths")
+        if relative and path == "$key":
+            continue
+        try:
+            steps(path.removeprefix(".") if relative else path)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+    return tuple(map(_as_column, paths))
+
+
+def _as_column(path: str) -> str:
+    """The same path, quoted where a column of its name would be another one: a line's key, an attribute, an entry, or
+    all that polars takes it for a pattern of."""
+    first = first_step(path)
+    if path in LINE_KEYS or (first and first[0] in "@$^*" and path != "$key"):
+        return f'"{first}"{path.removeprefix(first)}'
+    return path
 
 
 def loads(text: str, **hooks: Any) -> Any:

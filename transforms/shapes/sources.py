@@ -20,10 +20,10 @@ from typing import Any
 
 import polars as pl
 
-from transforms.schemas import LINE_KEYS, QUANTITIES
+from transforms.schemas import QUANTITIES
 from transforms.shapes.fields import BOOLEAN, COUNT, Kind, read_pico, read_seconds, text
 from transforms.shapes.instants import INSTANT_KINDS, strptime_kind
-from transforms.shapes.paths import as_text, find, first_step, steps
+from transforms.shapes.paths import as_text, find, paths_of
 
 INSTANTS = ("called_at", "occurred_at")
 AMOUNTS = ("recorded_cost_usd", "value_usd")
@@ -69,29 +69,6 @@ def source_of(where: str, column: str, given: Any) -> Source:
     if of_key is not None:
         (of_key,) = paths_of(f"{here} of_key", [of_key], relative=False)
     return Source(paths, const, equals, _kind(here, column, table.get("unit"), table.get("format")), of_key)
-
-
-def paths_of(where: str, given: Any, relative: bool = True) -> tuple[str, ...]:
-    """A path or a list of paths; `relative` ones begin with "." or are "$key"."""
-    paths = tuple(given) if isinstance(given, list) else (given,)
-    for path in paths:
-        if not isinstance(path, str) or not path:
-            raise ValueError(f"{where}: {path!r} is no path; write a path or a list of paths")
-        if relative and path == "$key":
-            continue
-        try:
-            steps(path.removeprefix(".") if relative else path)
-        except ValueError as error:
-            raise ValueError(f"{where}: {error}") from None
-    return tuple(map(_as_column, paths))
-
-
-def _as_column(path: str) -> str:
-    """The same path, quoted where a column of its name would be another one: a line's key, an attribute, an entry."""
-    first = first_step(path)
-    if path in LINE_KEYS or (first and first[0] in "@$" and path != "$key"):
-        return f'"{first}"{path.removeprefix(first)}'
-    return path
 
 
 def values_of(given: Any) -> tuple[str, ...]:
