@@ -142,7 +142,7 @@ class Intake:
             return
         for piece in pieces:
             self._done(piece.taking)
-            if piece.path != piece.taking.file.path:
+            if piece.path not in (piece.taking.file.path, piece.taking.file.source):
                 piece.path.unlink()
 
     def _read_alone(self, reading: Reading, piece: Piece) -> None:
@@ -181,7 +181,8 @@ class Intake:
             for batch in self.reader.read(piece, reading.columns):
                 # what was wrong with lines that were taken before was told then
                 yield batch if piece.first_line >= taking.from_line else Read(batch.lines)
-            piece.path.unlink()
+            if piece.path != taking.file.source:  # whose lines may be looked at once more
+                piece.path.unlink()
 
     def _take(
         self, reading: Reading, batches: Iterator[Read], takings: dict[int, Taking], is_sure: bool = False
@@ -231,6 +232,8 @@ class Intake:
             self.report.unchanged.append(taking.file.path)
         if tail_bytes := taking.tail_bytes + taking.file.waiting_bytes:
             self.report.waiting.append((taking.file.path, tail_bytes))
+        if taking.file.staged:
+            taking.file.staged.unlink()
         self._advance(taking.file.size, 0)
 
 

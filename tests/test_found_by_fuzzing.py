@@ -63,6 +63,13 @@ def test_strange_lines_of_a_packed_log_are_looked_at_again(tmp_path: Path) -> No
     assert (found["call_line_count"], found["quarantined_line_count"]) == (3, 1)
 
 
+def test_strange_records_of_a_log_that_is_no_lines_are_looked_at_again(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(json.dumps([{"resourceSpans": []}, {"of": "another format"}], indent=1))
+    ingest(tmp_path / "data", tmp_path / "log", shape="otel")
+    (found,) = balance(tmp_path / "data")
+    assert (found["other_line_count"], found["quarantined_line_count"]) == (1, 1)
+
+
 @pytest.mark.parametrize("name", ["line_number", "content_id", "@timestamp", "$part", "$key2", "*", "^[a-z]+$"])
 def test_a_field_of_a_log_may_be_called_as_a_column_of_ours_or_as_a_pattern(name: str, tmp_path: Path) -> None:
     table = {
