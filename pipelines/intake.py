@@ -93,7 +93,7 @@ class Intake:
         if file.is_named:
             raise UserError(
                 f"{file.path}: no log shape fits; it is {what}. Name its shape with --shape, or map its fields in "
-                "tokenspread.toml (see README, 'Any other log')"
+                "tokenspread.toml (see docs/logs.md, 'Any other log')"
             )
         self.report.skipped.append((file.path, what))
         self._advance(file.size, 0)

@@ -67,7 +67,7 @@ def serve(
     timezone: Annotated[str, typer.Option(help="The cron's time zone.")] = "UTC",
     data: Data = None, config: Config = None,
 ) -> None:  # fmt: skip
-    """Run nightly by a schedule, on a local Prefect server (needs the extra `schedule`, see README)."""
+    """Run nightly by a schedule, on a local Prefect server (needs the extra `schedule`, see docs/nights.md)."""
     try:
         from pipelines import scheduler
     except ModuleNotFoundError as error:

@@ -1,32 +1,39 @@
-"""What the documents say is so: the commands, the report and the tables that the README shows."""
+"""What the documents say is so: the report and the tables that the README shows, settings, scenarios, links. What their
+commands print, and their SQL, is in tests/docs/."""
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
 from pipelines import warehouse_models, what_if
 from pipelines.settings import Settings
+from tests.docs.pages import PAGES, ROOT, blocks, read
 from transforms.scenarios import definitions
 from transforms.shapes import mapping, outcome_mapping
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
-
-
-def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+README = read("README.md")
+MOST_README_LINES, MOST_COMMANDS = 200, 5
+LINKS = [(page, link) for page in PAGES for link in re.findall(r"\]\((?!http)([^)]+)\)", read(page))]
 
 
 def test_the_demo_in_the_readme_is_what_the_demo_prints():
-    (shown,) = blocks("text")
+    (shown,) = blocks("README.md", "text")
     printed = (ROOT / "tests" / "goldens" / "demo.txt").read_text(encoding="utf-8").splitlines()
     printed = {line.rstrip() for line in printed}
-    lines = [line for line in shown.splitlines() if line != "..."]
+    lines = [line for line in shown.text.splitlines() if line != "..."]
     assert len(lines) > 10
     assert [line for line in lines if line not in printed] == []
+
+
+def test_the_readme_is_read_in_one_go():
+    assert len(README.splitlines()) < MOST_README_LINES
+
+
+def test_the_way_to_own_logs_is_short_and_that_of_the_readme():
+    (of_readme,), (of_start,) = blocks("README.md", "sh"), blocks("docs/start.md", "sh")
+    assert of_start.text == of_readme.text
+    assert len(of_start.text.splitlines()) <= MOST_COMMANDS
 
 
 def test_the_tables_in_the_readme_are_the_published_ones():
@@ -41,8 +48,10 @@ def test_the_tables_in_the_readme_are_the_published_ones():
     assert published - named <= undocumented
 
 
-def test_the_settings_in_the_readme_are_understood(tmp_path):
-    for number, text in enumerate(text for page in (README, *DOCS.values()) for text in blocks("toml", page)):
+def test_the_settings_in_the_pages_are_understood(tmp_path):
+    texts = [block.text for page in PAGES for block in blocks(page, "toml")]
+    assert len(texts) > 10
+    for number, text in enumerate(texts):
         path = tmp_path / f"{number}.toml"
         path.write_text(text)
         settings = Settings.load(path)
@@ -56,7 +65,9 @@ def test_the_settings_in_the_readme_are_understood(tmp_path):
 
 def test_the_scenarios_that_the_documents_write_are_understood():
     texts = [
-        line.strip().strip("'") for text in blocks("scenarios", DOCS["scenarios.md"]) for line in text.splitlines()
+        line.strip().strip("'")
+        for block in blocks("docs/scenarios.md", "scenarios")
+        for line in block.text.splitlines()
     ]
     assert len(texts) > 10
     for text in texts:
@@ -64,17 +75,29 @@ def test_the_scenarios_that_the_documents_write_are_understood():
 
 
 def test_the_macros_are_told_of():
-    told = README + "".join(DOCS.values())
+    told = "".join(map(read, PAGES))
     assert [name for name in warehouse_models.TABLE_MACROS if f"{name}(" not in told] == []
 
 
-LINKS = [(ROOT, link) for link in re.findall(r"\]\((?!http)([^)#]+)\)", README)]
-LINKS += [(ROOT / "docs", link) for page in DOCS.values() for link in re.findall(r"\]\((?!http)([^)#]+)\)", page)]
+def headings(page: str) -> set[str]:
+    """The anchors of a page, as they are made of its headings."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page, flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize(("folder", "link"), LINKS)
-def test_a_link_leads_somewhere(folder, link):
-    assert (folder / link).exists()
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_a_link_leads_somewhere(page, link):
+    path, _, anchor = link.partition("#")
+    target = (PAGES[page].parent / path) if path else PAGES[page]
+    assert target.exists()
+    if anchor:
+        assert anchor in headings(target.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_index_leads_to_every_page(page):
+    if page.startswith("docs/") and page != "docs/README.md":
+        assert f"]({page.removeprefix('docs/')})" in read("docs/README.md")
 
 
 @pytest.mark.parametrize("path", re.findall(r"`((?:pipelines|transforms|sql|tests)/[\w/]+\.(?:py|sql))`", README))

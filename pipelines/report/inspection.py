@@ -59,7 +59,8 @@ def _write_unknown(inspection: Inspection, stream: TextIO) -> None:
         print("", *map(harmless, inspection.mapping.splitlines()), "", sep="\n", file=stream)
     else:
         print(
-            "none of them looks like tokens of a model's input; map them by hand (README, 'Any other log')", file=stream
+            "none of them looks like tokens of a model's input; map them by hand (docs/logs.md, 'Any other log')",
+            file=stream,
         )
 
 
