@@ -172,8 +172,9 @@ def _parquet(path: Path, texts: list[str | None]) -> None:
 
 
 def parquet_text(path: Path, size: int) -> Expected:
+    """A page is unpacked whole: one that does not fit the memory costs the rows beside it too, and so the file."""
     _parquet(path, ["a", "x" * size, "b"])
-    return Expected(calls=2, quarantined=1)
+    return Expected(calls=2, quarantined=1) if size < 100 << 20 else REFUSED
 
 
 def parquet_again(path: Path, size: int) -> Expected:

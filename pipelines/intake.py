@@ -142,15 +142,15 @@ class Intake:
             return
         for piece in pieces:
             self._done(piece.taking)
-            if piece.path not in (piece.taking.file.path, piece.taking.file.source):
+            if piece.path != piece.taking.file.source:
                 piece.path.unlink()
 
     def _read_alone(self, reading: Reading, piece: Piece) -> None:
-        """One log that the fast path gave up on, from a copy that cannot change meanwhile."""
+        """One log that the fast path gave up on, from copies of a bounded size that cannot change meanwhile."""
         taking = piece.taking
         self.known.drop(taking)  # it may be another by now, and then a copy of what it was is none of it
         with self._naming_damage(taking.file):
-            pieces = iter([piece]) if piece.path != taking.file.path else self._restaged(taking, reading)
+            pieces = self._restaged(taking, reading) if piece.path == taking.file.source else iter([piece])
             self._read_whole(pieces, taking, reading)
             if taking.line_count:
                 self.known.add(taking)
@@ -181,8 +181,7 @@ class Intake:
             for batch in self.reader.read(piece, reading.columns):
                 # what was wrong with lines that were taken before was told then
                 yield batch if piece.first_line >= taking.from_line else Read(batch.lines)
-            if piece.path != taking.file.source:  # whose lines may be looked at once more
-                piece.path.unlink()
+            piece.path.unlink()
 
     def _take(
         self, reading: Reading, batches: Iterator[Read], takings: dict[int, Taking], is_sure: bool = False

@@ -18,10 +18,11 @@ import zstandard
 
 from benchmarks.bench_worst_mix import measured, problems
 from benchmarks.worst_logs import LOGS
-from pipelines import inspecting, stages
+from pipelines import inspecting, pieces, stages
 from pipelines.bounds import Bounds, TooMuch, sized
 from pipelines.errors import UserError
 from pipelines.log_files import open_bytes
+from pipelines.reader import Reader
 from pipelines.settings import Settings
 from pipelines.zstd import ZstdStream
 from tests.pipelines.logs import balance, chat, ingest, jsonl, ledger_rows, quarantine_rows, without_id
@@ -295,6 +296,22 @@ def test_a_quote_that_never_ends_costs_no_row_that_is_one(tmp_path: Path, data: 
             {"longer than 300000 bytes ([bounds] line_bytes)"} if number == 2 else set()
         )
         assert {reason for _, reason in reasons(store)} == told
+
+
+def test_a_csv_that_is_read_exactly_is_read_in_pieces(tmp_path: Path, data: Path, monkeypatch) -> None:
+    """It is staged as lines, which are one file of any size; its rows are held in memory piece by piece."""
+    monkeypatch.setattr(pieces, "PIECE_LINES", 1000)
+    line_counts, read = [], Reader.read_exactly
+    monkeypatch.setattr(
+        Reader,
+        "read_exactly",
+        lambda self, some, fields: line_counts.append(some[0].line_count) or read(self, some, fields),
+    )
+    head, row = csv_of(4).splitlines(keepends=True)
+    log = written(tmp_path / "log.csv", head + row * 2500 + b"too,short\n" + row * 2500)
+    ingest(data, log)
+    assert balance(data)[0]["call_line_count"] == 5000
+    assert max(line_counts) < 3000  # to the end of the chunk in which it has that many
 
 
 def test_rows_may_not_become_more_than_the_file_may_unpack_to(tmp_path: Path, data: Path) -> None:
