@@ -14,6 +14,7 @@ DEMO := sample_logs/support_desk --outcomes sample_logs/support_desk/outcomes.js
 
 # A name on the PATH proves nothing (pyenv leaves shims that only print an error, Debian splits off ensurepip): try each.
 FITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+FITS_FOCUS := import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 12))
 CANDIDATES := python3.13 python3.12 python3.11 python3 python
 
 .DELETE_ON_ERROR:
@@ -22,7 +23,7 @@ CANDIDATES := python3.13 python3.12 python3.11 python3 python
 demo: $(VENV)/.core
 	$(BIN)/tokenspread run $(DEMO) || test $$? -eq 6 # one model of the sample has no price, which the exit code tells
 
-test: $(VENV)/.all
+test: $(VENV)/.all $(VENV)/.focus
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(PYTEST)
@@ -72,6 +73,19 @@ $(VENV)/.all: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "installing tokenspread with the extras dev and schedule into $(VENV)"
 	@$(PIP) -c constraints.txt -e '.[dev,schedule]'
 	@touch $@ $(VENV)/.core
+
+# The validator of FOCUS wants packages of its own, on Python 3.12; without one its test is skipped, and says so.
+$(VENV)/.focus: $(VENV)/.created tests/focus_requirements.txt
+	@for candidate in $(PYTHON) python3.12 $(wildcard $(HOME)/.pyenv/versions/3.12*/bin/python) $(BIN)/python; do \
+		if "$$candidate" -c '$(FITS_FOCUS)' >/dev/null 2>&1; then \
+			echo "setting up $(VENV)/focus with $$("$$candidate" --version)"; \
+			rm -rf $(VENV)/focus && "$$candidate" -m venv $(VENV)/focus && \
+			$(VENV)/focus/bin/python -m pip install -qq --disable-pip-version-check -r tests/focus_requirements.txt \
+			|| { echo "focus-validator cannot be installed: its test is skipped" >&2; rm -rf $(VENV)/focus; }; \
+			break; \
+		fi; \
+	done
+	@touch $@
 
 $(VENV)/.fuzz: $(VENV)/.all
 	@echo "installing the fuzzer into $(VENV)"

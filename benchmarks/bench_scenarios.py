@@ -7,7 +7,7 @@ call priced anew.
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 
 import duckdb
@@ -127,7 +127,9 @@ def filled(frame: pl.DataFrame, schema: dict) -> pl.DataFrame:
 class Desk:
     """A catalogue in memory over `ledger`, in which scenarios are asked as `tokenspread reprice` asks them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, ledger: pl.DataFrame) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, ledger: pl.DataFrame, made: Iterable[str] | None = None
+    ) -> None:
         self.connection = connection
         cards = rate_cards()
         names = cards.select(list(schemas.PRICE_REFS)).unique(maintain_order=True)
@@ -145,7 +147,7 @@ class Desk:
             warehouse.load_table(connection, name, frames.get(name, schemas.empty(schema)), schema)
         warehouse.make_cube(connection)
         self.bind(self.resolved(definitions.parse_all(THREE)))
-        warehouse.make_models(connection)
+        warehouse.make_models(connection, made)
 
     def ask(self, sql: str) -> pl.DataFrame:
         return warehouse.frame_of(self.connection, sql)

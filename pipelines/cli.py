@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from pipelines import (
     exit_codes,
+    export_commands,
     figure_commands,
     night_commands,
     period_commands,
@@ -47,6 +48,7 @@ for commands in (
     night_commands,
     retention_commands,
     shape_commands,
+    export_commands,
 ):
     commands.register(app)
 

@@ -26,6 +26,20 @@ def owners_alone() -> Iterator[None]:
         os.umask(before)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to: what is there in the end takes the place of `path` in one step, and outlasts a
+    loss of power; after an error nothing is left of it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        yield unfinished
+        fsync(unfinished)
+        os.replace(unfinished, path)
+        fsync(path.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def lend(path: Path, rights: int) -> None:
     """Gives `path` those rights for its owner, and lets read it whoever may read its folder: only the owner can have
     said so, with chmod, since we make folders for them alone."""

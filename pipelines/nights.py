@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from pipelines import alert_desk, alert_rules, dated, gate, night_book, night_rules, retention, stages
+from pipelines import alert_desk, alert_rules, dated, gate, metrics, night_book, night_rules, retention, stages
 from pipelines.errors import GateClosed, LedgerBusy, UserError
 from pipelines.night_book import Row
 from pipelines.night_rules import Rules
@@ -88,6 +88,13 @@ def run(
     NotPublished; the reason is written down and told as an alert.
     """
     refuse_days([day])
+    try:
+        return _recorded(settings, day, accept, step, tell, is_quiet)
+    finally:  # also of a night that failed: a scraper that hears nothing new takes the last one for good
+        _leave_metrics(settings, tell)
+
+
+def _recorded(settings: Settings, day: date, accept: bool, step: Step, tell: Tell, is_quiet: bool) -> Night:
     is_told = False
     try:
         with night_book.recorded(settings.data, day, _wait_seconds(settings)) as row:
@@ -111,6 +118,13 @@ def run(
             _tell_at_once(settings, alert_rules.of_failure(night_book.reason(error), day), tell)
         raise
     return night
+
+
+def _leave_metrics(settings: Settings, tell: Tell) -> None:
+    try:
+        metrics.leave(settings)
+    except Exception as trouble:  # what the night did is done, whoever may hear of it
+        tell("metrics", trouble=night_book.reason(trouble))
 
 
 def _wait_seconds(settings: Settings) -> float:

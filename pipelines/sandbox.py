@@ -64,7 +64,8 @@ def check_published(link: Path) -> None:
         raise UserError(f"{link}: nothing is published yet; run `tokenspread build` first")
 
 
-def connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
+def connect_sandboxed(link: Path, written: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """`written` is the one file that may be written."""
     # Attached to a database of its own in memory: connections to one path share their settings within a process. Of the
     # target, not of the link, which may be moved on while this is open.
     # What does not fit goes to a folder of its own, which DuckDB makes when it is needed, and removes.
@@ -72,7 +73,7 @@ def connect_sandboxed(link: Path) -> duckdb.DuckDBPyConnection:
     connection = connect(memory_limit="700MB", temp_directory=str(spilled))
     connection.execute(f"attach {literal(str(link.resolve()))} as warehouse (read_only); use warehouse")
     files = [row[0] for row in connection.sql("select path from source.parquet_files").fetchall()]
-    allowed = literals(sorted({*files, *map(as_glob, files)}))
+    allowed = literals(sorted({*files, *map(as_glob, files), *([str(written)] if written else [])}))
     connection.execute(f"set allowed_paths = {allowed}")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")

@@ -10,6 +10,7 @@ from pipelines.bills import aws
 from pipelines.bills.files import Row
 from pipelines.bills.sheet import Sheet, instant_of, period_of
 from pipelines.bills.words import model_and_class, token_class_of
+from transforms.schemas import TIME_CLASS, TOKEN_CLASSES
 from transforms.shapes.providers import provider_id_of
 
 NEEDED = ("BilledCost", "BillingCurrency", "ChargePeriodStart")
@@ -17,7 +18,7 @@ SIGN = ("BilledCost", "ChargePeriodStart")
 PROVIDERS = ("ServiceProviderName", "ProviderName", "PublisherName")  # 1.3 renamed the second to the first
 OPTIONAL = (
     *PROVIDERS, "ServiceName", "ChargePeriodEnd", "ChargeCategory", "ChargeDescription", "SkuMeter", "SkuId", "Tags",
-    "ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "x_UsageType",
+    "ConsumedQuantity", "ConsumedUnit", "PricingQuantity", "PricingUnit", "x_UsageType", "x_Provider", "x_Model",
 )  # fmt: skip
 MODEL_TAGS = ("model", "gen_ai.response.model", "gen_ai.request.model")
 # of a provider that sells other things too: the words in its service's name, and our provider
@@ -55,6 +56,9 @@ def _take(sheet: Sheet, number: int, row: dict[str, Any]) -> None:
     if category.lower() != "usage":  # tax, credit, purchase, adjustment: of no model
         sheet.other(f"{provider}: {category}", billed)
         return
+    if _text(row, "SkuMeter") == TIME_CLASS:  # of our own export; the computed cost has it apart, too
+        sheet.other(f"{provider}: {TIME_CLASS}", billed)
+        return
     end = row.get("ChargePeriodEnd")
     start = instant_of(row["ChargePeriodStart"], "ChargePeriodStart")
     period = period_of(start, instant_of(end, "ChargePeriodEnd") if end else None)
@@ -66,7 +70,9 @@ def _take(sheet: Sheet, number: int, row: dict[str, Any]) -> None:
 
 
 def provider_of(row: dict[str, Any]) -> str | None:
-    """Ours, of a service that answers LLM calls; None for any other."""
+    """Ours, of a service that answers LLM calls; None for any other. What we export says it in a column of its own."""
+    if own := _text(row, "x_Provider"):
+        return own
     service = _text(row, "ServiceName").lower()
     for name in (_text(row, column).lower() for column in PROVIDERS):
         for words, (services, provider) in CLOUDS.items():
@@ -81,6 +87,8 @@ def provider_of(row: dict[str, Any]) -> str | None:
 def _model_and_class(provider: str, row: dict[str, Any]) -> tuple[str | None, str | None]:
     """From the texts that name a meter, the first that does; a tag names the model before them."""
     meter, sku, description = (_text(row, name) for name in ("SkuMeter", "SkuId", "ChargeDescription"))
+    if row.get("x_Model") and meter in TOKEN_CLASSES:
+        return _text(row, "x_Model"), meter
     if provider == "aws":
         model, token_class = aws.model_and_class_of(_text(row, "x_UsageType") or meter or sku)
     else:
