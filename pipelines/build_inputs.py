@@ -106,8 +106,10 @@ def made_of(store: Ledger, settings: Settings, scenarios: Sequence[object]) -> s
     kept = store.manifest.rows("select kind, hash from input where id in (select max(id) from input group by kind)")
     versions = [importlib.metadata.version(name) for name in ("tokenspread", *PRICE_PACKAGES)]
     told = sorted(settings.aliases.items()), str(settings.prices_as_of), settings.target_margin_share
+    place = str(store.data.resolve())  # the catalogue names its Parquet files by absolute paths
     # their text holds all that they say
-    return json.dumps([store.manifest.version(), kept, list(map(repr, scenarios)), versions, told, _code_digest()])
+    said = store.manifest.version(), kept, list(map(repr, scenarios)), versions, told, place, _code_digest()
+    return json.dumps(said)
 
 
 def refuse_too_many_names(store: Ledger, refs: pl.DataFrame, bounds: Bounds) -> None:

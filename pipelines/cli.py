@@ -21,6 +21,7 @@ from pipelines import (
     retention_commands,
     scenario_commands,
     shape_commands,
+    sql_commands,
 )
 from pipelines.errors import LedgerBusy, NotPublished, UserError
 from pipelines.options import AsJson, By, Config, Data, HashUsers, KeepLines, ShapeName
@@ -49,6 +50,7 @@ for commands in (
     retention_commands,
     shape_commands,
     export_commands,
+    sql_commands,
 ):
     commands.register(app)
 
@@ -122,20 +124,6 @@ def build(
 def report(by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
     """Show the published figures."""
     _report(Settings.load(config, data=data), by, as_json)
-
-
-@app.command()
-def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT over the published tables.")],
-    output: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
-    data: Data = None, config: Config = None,
-) -> None:  # fmt: skip
-    """Ask the published tables, read-only."""
-    from pipelines import stages
-    from pipelines.report import query as query_output
-
-    rows = stages.query(Settings.load(config, data=data), query)
-    query_output.write(rows, output, sys.stdout)
 
 
 @app.command()

@@ -54,6 +54,9 @@ def query(link: Path, sql: str) -> pl.DataFrame:
         if missing and missing[1] in {*TABLE_MACROS, *PUBLISHED}:
             fact = f"{link}: another version published it, without {missing[1]}"
             raise UserError(f"{fact}; run `tokenspread build` anew") from error
+        if isinstance(error, duckdb.IOException | duckdb.PermissionException) and (gone := _first_gone(link)):
+            fact = f"{gone}: not there, where {link} looks for it"
+            raise UserError(f"{fact}; after the data folder was moved, run `tokenspread build` anew") from error
         if isinstance(error, duckdb.IOException):
             raise StorageTrouble(f"{link}: cannot be read ({error}); mend that, then run again") from error
         raise UserError(f"the query failed: {error}") from error
@@ -78,6 +81,14 @@ def connect_sandboxed(link: Path, written: Path | None = None) -> duckdb.DuckDBP
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def _first_gone(link: Path) -> str | None:
+    """A Parquet file that the catalogue names by its absolute path and that is not there."""
+    with connect() as connection:
+        connection.execute(f"attach {literal(str(link.resolve()))} as warehouse (read_only)")
+        paths = connection.sql("select path from warehouse.source.parquet_files order by path").fetchall()
+    return next((path for (path,) in paths if not Path(path).exists()), None)
 
 
 def published_days(catalogue: Path | None) -> pl.DataFrame:

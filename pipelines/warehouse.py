@@ -30,6 +30,7 @@ from pipelines.warehouse_models import (
     model_header,
     model_sql,
     models_behind,
+    scalar_macros,
     signature,
     words,
 )
@@ -183,6 +184,8 @@ def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> Non
         connection.execute(f"comment on {'view' if name in VIEWS else 'table'} {place} is {literal(grain)}")
         for column, meaning in columns.items():
             connection.execute(f"comment on column {place}.{column} is {literal(meaning)}")
+    for name, meaning in scalar_macros().items():
+        connection.execute(f"comment on macro {identifier(database)}.main.{name} is {literal(meaning)}")
     connection.execute("commit")
 
 

@@ -8,6 +8,7 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 # In build order. A view is read through to the ledger: nothing of the ledger's size is copied but the usage cube.
 VIEWS = (
+    "rate_cards",
     "calls",
     "outcomes",
     "actions",
@@ -35,6 +36,8 @@ TABLES = (
     "action_totals",
     "action_percentiles",
     "unit_economics",
+    "dearest_actions",
+    "hours",
     "restatements",
     "revenue_by_group",
     "scenario_costs",
@@ -77,6 +80,7 @@ KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")
 SCALAR_MACROS = ("macros.sql", "allocation_macros.sql", "interval_macros.sql", "bridge_macros.sql")
 # Questions with parameters, `from name(...)`; they cost a build nothing, for DuckDB plans them when they are asked.
 TABLE_MACROS = (
+    "log_days",
     "bridge_steps",
     "bridge",
     "outcome_bridge",
@@ -112,6 +116,16 @@ def model_header(name: str) -> tuple[str, dict[str, str]]:
 def signature(name: str) -> str:
     """A table macro's name with its parameters and their defaults: its file's line `-- name(...)`."""
     return next(line[3:] for line in model_sql(name).splitlines() if line.startswith(f"-- {name}("))
+
+
+def scalar_macros() -> dict[str, str]:
+    """What the comment above each scalar macro says of it, after its name and parameters."""
+    found = {}
+    for name in SCALAR_MACROS:
+        text = (SQL / name).read_text("utf-8")
+        for comment, macro, told in re.findall(r"((?:^--.*\n)+)create or replace macro ((\w+)\(.*?\)) as", text, re.M):
+            found[told] = f"{macro}: {' '.join(line[3:] for line in comment.splitlines())}"
+    return found
 
 
 def models_behind(names: Iterable[str]) -> set[str]:

@@ -2,13 +2,16 @@
 -- (base 10^9), as on paper. Exact for 0 <= weight <= total <= 85 x 10^27 (in atto-USD 85 billion USD) and amount < 10^27:
 -- share_low and share_middle stay below total x 2 x 10^9. What then exceeds 128 bits is an error of DuckDB, no wrong figure.
 
+-- First limb of share_quotient's long division: what is left of the amount's highest limb.
 create or replace macro share_rest_high(amount, weight, total) as
     (amount // 1000000000000000000::hugeint) * weight % total;
 
+-- Second limb of it: what the first one leaves, with the middle limb.
 create or replace macro share_middle(amount, weight, total) as
     share_rest_high(amount, weight, total) * 1000000000::hugeint
     + (amount // 1000000000::hugeint % 1000000000::hugeint) * weight;
 
+-- Third limb of it: what the second one leaves, with the lowest limb.
 create or replace macro share_low(amount, weight, total) as
     share_middle(amount, weight, total) % total * 1000000000::hugeint
     + (amount % 1000000000::hugeint) * weight;

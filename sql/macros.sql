@@ -29,6 +29,10 @@ create or replace macro divide_half_even(amount, divisor) as
         else 0::hugeint
     end;
 
+-- What each of so many costs: USD of at most 18 decimals over a count, half-even to 12 decimals; null for a count of 0.
+create or replace macro usd_per(usd, divisor) as
+    usd_from_pico(divide_half_even(atto_from_usd(usd), divisor::hugeint * 1000000));
+
 -- Median of a list of integers, the mean of the two in the middle rounded half-even; null: the list is empty.
 create or replace macro integer_median(amounts) as
     divide_half_even(

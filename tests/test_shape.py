@@ -21,6 +21,7 @@ MODULES = sorted(path for room in ("pipelines", "transforms") for path in (ROOT 
 TRANSFORMS = [path for path in MODULES if path.is_relative_to(ROOT / "transforms")]
 MODELS = sorted((ROOT / "sql" / "models").rglob("*.sql"))
 CHECKS = sorted((ROOT / "sql" / "checks").rglob("*.sql"))
+COOKBOOK = sorted((ROOT / "sql" / "cookbook").glob("*.sql"))
 
 MODULE_LINES = 250
 FUNCTION_LINES = 40
@@ -167,7 +168,7 @@ def test_every_fraction_names_its_unit() -> None:
     assert without == set()
 
 
-@pytest.mark.parametrize("path", MODELS + CHECKS, ids=name_of)
+@pytest.mark.parametrize("path", MODELS + CHECKS + COOKBOOK, ids=name_of)
 def test_a_sql_file_is_one_select_over_tables(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     statements = duckdb.extract_statements(text)

@@ -50,6 +50,10 @@ with grains as (
     group by
         scenario_order, term_id, period_start, day, provider, model, priced_model, feature, user_id, customer_id
     union all
+    select 'hours', count(*) from hours group by hour_at, provider, model
+    union all
+    select 'rate_cards', count(*) from rate_cards group by card_id
+    union all
     select 'files', count(*) from files group by content_id
 )
 

@@ -11,6 +11,9 @@
 -- blank_count | empty lines
 -- pruned_count | lines of which every call was pruned, and so is no longer in the ledger; of a file of outcomes, every outcome
 -- call_count | calls in the ledger (a line may tell of several); null: a file of outcomes
+-- no_feature_call_count | of these, without a feature; null: a file of outcomes
+-- no_user_call_count | of these, without a user; null: a file of outcomes
+-- no_customer_call_count | of these, without a customer; null: a file of outcomes
 -- outcome_count | outcomes that it tells, on lines of their own or of calls
 -- byte_count | bytes read
 -- first_seen_at | when it was first read (UTC)
@@ -19,6 +22,9 @@ with calls_by_file as (
     select
         content_id,
         count(*) as call_count,
+        count(*) filter (where feature is null) as no_feature_call_count,
+        count(*) filter (where user_id is null) as no_user_call_count,
+        count(*) filter (where customer_id is null) as no_customer_call_count,
         count(distinct line_number) as line_count,
     from source.ledger
     group by content_id
@@ -38,6 +44,11 @@ counted as (
     select
         contents.*,
         case when contents.kind = 'calls' then coalesce(calls_by_file.call_count, 0) end as call_count,
+        case when contents.kind = 'calls' then coalesce(calls_by_file.no_feature_call_count, 0) end
+            as no_feature_call_count,
+        case when contents.kind = 'calls' then coalesce(calls_by_file.no_user_call_count, 0) end as no_user_call_count,
+        case when contents.kind = 'calls' then coalesce(calls_by_file.no_customer_call_count, 0) end
+            as no_customer_call_count,
         coalesce(outcomes_by_file.outcome_count, 0) as outcome_count,
         coalesce(
             case when contents.kind = 'calls' then calls_by_file.line_count else outcomes_by_file.line_count end, 0
@@ -62,6 +73,9 @@ select
     blank_line_count as blank_count,
     pruned_line_count as pruned_count,
     call_count,
+    no_feature_call_count,
+    no_user_call_count,
+    no_customer_call_count,
     outcome_count,
     byte_count,
     first_seen_at,

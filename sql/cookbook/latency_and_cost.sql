@@ -1,0 +1,33 @@
+-- Which models are slow, and which are dear?
+-- Read: one row for each model: the mean time of a call beside what a call and a million tokens cost. Failed and refused calls are among them.
+-- Unknown: untimed_call_count are calls that tell no time and are in no mean; calls without a price are counted and in no cost.
+with params as (
+    select
+        null::varchar as feature, -- one feature; null: all
+        null::varchar as period, -- see log_days: this month, 2026-03, ...; null: all, calls without a day too
+)
+
+select
+    usage_cube.provider,
+    usage_cube.model,
+    sum(usage_cube.call_count) as call_count,
+    sum(usage_cube.busy_microseconds) / 1000000
+    / nullif(sum(usage_cube.call_count) - sum(usage_cube.untimed_call_count), 0) as mean_latency_seconds,
+    usd_from_pico(sum(usage_cube.cost_pico)) as cost_usd,
+    usd_from_pico(
+        divide_half_even(
+            sum(usage_cube.cost_pico), sum(usage_cube.call_count) filter (where usage_cube.cost_pico is not null)
+        )
+    ) as cost_per_priced_call_usd,
+    sum(usage_cube.output_tokens) / nullif(sum(usage_cube.call_count), 0) as output_tokens_per_call,
+    sum(usage_cube.untimed_call_count) as untimed_call_count,
+    coalesce(sum(usage_cube.call_count) filter (where usage_cube.cost_pico is null), 0) as unpriced_call_count,
+from usage_cube
+cross join params
+left join log_days((select coalesce(period, 'log') from params)) as days
+    on params.period is not null
+where
+    (params.feature is null or usage_cube.feature = params.feature)
+    and (params.period is null or usage_cube.day between days.first_day and days.last_day)
+group by all
+order by cost_usd desc nulls last, usage_cube.provider, usage_cube.model
