@@ -18,21 +18,34 @@ from pipelines import (
     period_commands,
     price_commands,
     quarantine_commands,
+    report_commands,
     retention_commands,
     scenario_commands,
     shape_commands,
     sql_commands,
 )
 from pipelines.errors import LedgerBusy, NotPublished, UserError
-from pipelines.options import AsJson, By, Config, Data, HashUsers, KeepLines, ShapeName
+from pipelines.options import (
+    GROUPINGS,
+    AsCsv,
+    AsJson,
+    AsMarkdown,
+    By,
+    Config,
+    Data,
+    HashUsers,
+    KeepLines,
+    ShapeName,
+    Top,
+    examples,
+    form_of,
+)
 from pipelines.settings import Settings, instant_of
 
 INTERRUPTED = "interrupted; what was not committed yet is taken by the next run"
-GROUPINGS = ("feature", "user", "customer", "model", "day")
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Tokens per action and cost per outcome, measured from LLM call logs, and what happens when prices move.\n\n"
     "Exit codes: 0 done; 1 a mistake to mend; 2 wrong usage; 3 done, but a file could not be read; 4 a check failed "
@@ -43,6 +56,7 @@ app = typer.Typer(
 app.add_typer(price_commands.app, name="prices")
 app.add_typer(quarantine_commands.app, name="quarantine")
 for commands in (
+    report_commands,
     scenario_commands,
     period_commands,
     figure_commands,
@@ -64,16 +78,22 @@ PricesAsOf = Annotated[
 Scenario = Annotated[list[str] | None, typer.Option(help="A change of all prices, such as -30% or +50%; repeatable.")]
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "tokenspread run logs/ --outcomes outcomes.jsonl --revenue revenue.csv --prices prices.csv",
+        "tokenspread run 'logs/*.jsonl' --by user --top 10 --markdown",
+    )
+)
 def run(
     logs: Logs = None, outcomes: Outcomes = None, revenue: Revenue = None, prices: Prices = None,
     scenario: Scenario = None, prices_as_of: PricesAsOf = None, data: Data = None, config: Config = None,
     shape: ShapeName = None, keep_lines: KeepLines = None, hash_users: HashUsers = None, by: By = "feature",
-    as_json: AsJson = False,
+    top: Top = None, as_json: AsJson = False, as_csv: AsCsv = False, as_markdown: AsMarkdown = False,
 ) -> None:  # fmt: skip
     """Read logs, price them, and report: ingest, build and report in one."""
     if by not in GROUPINGS:
         raise UserError(f"--by {by}: no such grouping; known are {', '.join(GROUPINGS)}")
+    form = form_of(as_json, as_csv, as_markdown)
     settings = Settings.load(
         config, logs=logs, outcomes=outcomes, revenue=revenue, prices=prices, scenarios=scenario, data=data,
         shape=shape, prices_as_of=_as_of(prices_as_of), keep_lines=keep_lines, hash_users=hash_users,
@@ -81,11 +101,11 @@ def run(
     with _no_night(settings):
         code = _ingest(settings)
         unpriced = _build(settings)
-    _report(settings, by, as_json)
+    _report(settings, by, form, top)
     raise typer.Exit(code or unpriced)
 
 
-@app.command()
+@app.command(epilog=examples("tokenspread ingest logs/ --outcomes outcomes.jsonl"))
 def ingest(
     logs: Logs = None, outcomes: Outcomes = None, data: Data = None, config: Config = None, shape: ShapeName = None,
     keep_lines: KeepLines = None, hash_users: HashUsers = None,
@@ -100,7 +120,7 @@ def ingest(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(epilog=examples("tokenspread build --prices prices.csv --scenario -30% --scenario +50%"))
 def build(
     revenue: Revenue = None, prices: Prices = None, scenario: Scenario = None, prices_as_of: PricesAsOf = None,
     data: Data = None, config: Config = None, hash_users: HashUsers = None,
@@ -118,31 +138,6 @@ def build(
         code = _build(settings)
     _report(settings)
     raise typer.Exit(code)
-
-
-@app.command()
-def report(by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
-    """Show the published figures."""
-    _report(Settings.load(config, data=data), by, as_json)
-
-
-@app.command()
-def reconcile(
-    bills: Annotated[list[str], typer.Argument(help="Exports of what providers billed: files, folders or globs.")],
-    tolerance: Annotated[
-        str | None, typer.Option(help="Exit with 5 where the gaps, by cause, are more of what was billed, such as 1%.")
-    ] = None,
-    by: Annotated[str, typer.Option(help="day, model or token_class.")] = "model",
-    as_json: AsJson = False, data: Data = None, config: Config = None,
-) -> None:  # fmt: skip
-    """Compare the computed cost with what was billed, and tell what the gap is made of."""
-    from pipelines import bill_desk
-    from pipelines.report import reconciliation
-
-    reconciliation.check(by)
-    found = bill_desk.reconcile(bills, Settings.load(config, data=data), tolerance)
-    reconciliation.write(found, by, as_json, sys.stdout)
-    raise typer.Exit(exit_codes.GAP if found.is_within is False else 0)
 
 
 def _as_of(text: str | None) -> datetime | None:
@@ -177,11 +172,11 @@ def _build(settings: Settings) -> int:
     return exit_codes.UNPRICED if summary.unpriced_call_count else 0
 
 
-def _report(settings: Settings, by: str | None = None, as_json: bool = False) -> None:
+def _report(settings: Settings, by: str | None = None, form: str = "text", top: int | None = None) -> None:
     from pipelines import stages
     from pipelines.report import terminal
 
-    terminal.write(lambda query: stages.query(settings, query), by, as_json, sys.stdout)
+    terminal.write(lambda query: stages.query(settings, query), by, form, sys.stdout, None, top, settings.data)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.errors import UserError
-from pipelines.options import Config, Data
+from pipelines.options import Config, Data, examples
 from pipelines.settings import Settings
 
 PROMETHEUS = "prometheus"
@@ -25,10 +25,15 @@ To = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Take the place of files that are there.")]
 Account = Annotated[str | None, typer.Option(help="BillingAccountId of focus, which no log tells. [default: unknown]")]
+EXAMPLES = examples(
+    "tokenspread export calls unit_economics --to exported",
+    "tokenspread export focus --to focus.parquet",
+    "tokenspread export prometheus --to tokenspread.prom",
+)
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(export)
+    app.command(epilog=EXAMPLES)(export)
 
 
 def export(

@@ -7,35 +7,63 @@ from typing import Annotated
 import typer
 
 from pipelines.errors import UserError
-from pipelines.options import AsJson, By, Config, Data
+from pipelines.options import (
+    AsCsv,
+    AsJson,
+    AsMarkdown,
+    By,
+    Config,
+    Data,
+    Since,
+    Top,
+    Until,
+    Where,
+    examples,
+    form_of,
+)
 from pipelines.settings import Settings
 
 AsOf = Annotated[
     str | None, typer.Option(help="Last day that the forecast knows (UTC); else the log's last day that is over.")
 ]
 
+ECONOMICS_EXAMPLES = examples(
+    "tokenspread economics --by customer --top 20",
+    "tokenspread economics --where environment=production --markdown",
+)
+FORECAST_EXAMPLES = examples("tokenspread forecast", "tokenspread forecast --as-of 2026-11-20 --json")
+
 
 def register(app: typer.Typer) -> None:
-    app.command()(economics)
-    app.command()(forecast)
+    app.command(epilog=ECONOMICS_EXAMPLES)(economics)
+    app.command(epilog=FORECAST_EXAMPLES)(forecast)
 
 
-def economics(by: By = "feature", as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+def economics(
+    by: By = "feature", top: Top = None, since: Since = None, until: Until = None, where: Where = None,
+    as_json: AsJson = False, as_csv: AsCsv = False, as_markdown: AsMarkdown = False, data: Data = None,
+    config: Config = None,
+) -> None:  # fmt: skip
     """Show what actions take, cost and lead to: percentiles, intervals, waste, concentration, retention."""
-    from pipelines import stages
+    from pipelines import selection
     from pipelines.report import economics as report
 
+    form, selected = form_of(as_json, as_csv, as_markdown), selection.of(since, until, where)
     settings = Settings.load(config, data=data)
-    report.write(lambda query: stages.query(settings, query), by, as_json, sys.stdout)
+    with selection.asked(settings, selected, *report.MODELS) as (ask, part):
+        report.write(ask, by, form, sys.stdout, part, top, settings.data)
 
 
-def forecast(as_of: AsOf = None, as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+def forecast(
+    as_of: AsOf = None, as_json: AsJson = False, as_csv: AsCsv = False, as_markdown: AsMarkdown = False,
+    data: Data = None, config: Config = None,
+) -> None:  # fmt: skip
     """Tell what the month comes to under each scenario, by weekdays, and how far off such forecasts were."""
     from pipelines import stages
     from pipelines.report import forecast as report
 
-    settings = Settings.load(config, data=data)
-    report.write(lambda query: stages.query(settings, query), _day(as_of), as_json, sys.stdout)
+    form, settings = form_of(as_json, as_csv, as_markdown), Settings.load(config, data=data)
+    report.write(lambda query: stages.query(settings, query), _day(as_of), form, sys.stdout, settings.data)
 
 
 def _day(text: str | None) -> date | None:

@@ -9,7 +9,7 @@ import typer
 
 from pipelines import exit_codes
 from pipelines.errors import UserError
-from pipelines.options import AsJson, Config, Data, HashUsers, KeepLines
+from pipelines.options import AsCsv, AsJson, AsMarkdown, Config, Data, HashUsers, KeepLines, examples, form_of
 from pipelines.settings import Settings, date_of
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ LogJson = Annotated[bool, typer.Option(help="Log as JSON, one object for each li
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(nightly)
-    app.command()(backfill)
-    app.command()(serve)
-    app.command()(status)
+    app.command(epilog=examples("tokenspread nightly", "tokenspread nightly --accept --log-json"))(nightly)
+    app.command(epilog=examples("tokenspread backfill --since 2026-11-20 --until 2026-11-21"))(backfill)
+    app.command(epilog=examples("tokenspread serve --cron '15 2 * * *' --timezone Europe/Berlin"))(serve)
+    app.command(epilog=examples("tokenspread status", "tokenspread status --json"))(status)
 
 
 def nightly(
@@ -77,12 +77,16 @@ def serve(
     scheduler.serve(Settings.load(config, data=data), cron, timezone)
 
 
-def status(as_json: AsJson = False, data: Data = None, config: Config = None) -> None:
+def status(
+    as_json: AsJson = False, as_csv: AsCsv = False, as_markdown: AsMarkdown = False, data: Data = None,
+    config: Config = None,
+) -> None:  # fmt: skip
     """Tell what the last nights did, which days are covered, what is running, who holds a lock, and disk use."""
     from pipelines import status as desk
     from pipelines.report import status as report
 
-    report.write(desk.look(Settings.load(config, data=data)), as_json, sys.stdout)
+    form, settings = form_of(as_json, as_csv, as_markdown), Settings.load(config, data=data)
+    report.write(desk.look(settings), form, sys.stdout, settings.data)
 
 
 def _code(night: "Night") -> int:

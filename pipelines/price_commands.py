@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.errors import UserError
-from pipelines.options import Config, Data
+from pipelines.options import Config, Data, examples
 from pipelines.settings import Settings, instant_of
 
 app = typer.Typer(no_args_is_help=True, help="What is believed of prices, why a call costs what it costs, corrections.")
@@ -16,7 +16,7 @@ Output = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 AsOf = Annotated[str | None, typer.Option(help="As was believed on this date (UTC).")]
 
 
-@app.command()
+@app.command(epilog=examples("tokenspread prices show 'gpt-5*'", "tokenspread prices show --history --format csv"))
 def show(
     model: Annotated[str | None, typer.Argument(help="A model, or a pattern such as gpt-5*.")] = None,
     as_of: AsOf = None,
@@ -33,7 +33,7 @@ def show(
         _note(f"without any rate: {', '.join(shown.unpriced)}")
 
 
-@app.command()
+@app.command(epilog=examples("tokenspread prices why logs/gateway.jsonl:1"))
 def why(
     call: Annotated[str, typer.Argument(help="A call_id, or its first 6 digits; a response_id; or FILE:LINE.")],
     output: Output = "table", data: Data = None, config: Config = None,
@@ -49,7 +49,7 @@ def why(
         rates.write_lines(explained.lines, output, sys.stdout)
 
 
-@app.command()
+@app.command(epilog=examples("tokenspread prices diff"))
 def diff(
     litellm: Annotated[Path | None, typer.Option(help="LiteLLM's model_prices_and_context_window.json.")] = None,
     output: Output = "table", data: Data = None, config: Config = None,
@@ -79,7 +79,7 @@ def diff(
         )
 
 
-@app.command()
+@app.command(epilog=examples("tokenspread prices export > believed.csv", "tokenspread prices export believed.csv"))
 def export(
     file: Annotated[Path | None, typer.Argument(help="Where to; without it, to the output.")] = None,
     as_of: AsOf = None, data: Data = None, config: Config = None,
@@ -109,7 +109,7 @@ def export(
         )
 
 
-@app.command("import")
+@app.command("import", epilog=examples("tokenspread prices import prices.csv"))
 def import_(
     file: Annotated[Path, typer.Argument(help="A price file, or LiteLLM's price map (JSON).")],
     data: Data = None, config: Config = None,

@@ -8,15 +8,15 @@ import typer
 
 from pipelines import exit_codes
 from pipelines.errors import UserError
-from pipelines.options import Config, Data, HashUsers
+from pipelines.options import Config, Data, HashUsers, examples
 from pipelines.settings import Settings, date_of
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(prune)
-    app.command()(forget_user)
+    app.command(epilog=examples("tokenspread prune --before 2026-01-01 --dry-run"))(prune)
+    app.command(epilog=examples("tokenspread forget-user agent-kim --dry-run"))(forget_user)
 
 
 def prune(

@@ -3,7 +3,7 @@
 import re
 import tempfile
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import duckdb
@@ -11,9 +11,11 @@ import polars as pl
 
 from pipelines.errors import StorageTrouble, UserError
 from pipelines.log_files import as_glob
-from pipelines.warehouse import connect, frame_of, load_table, make_macros
+from pipelines.warehouse import connect, frame_of, load_table, make_macros, make_tables
 from pipelines.warehouse_models import (
+    KEPT_DURING_BUILD,
     MEASURING,
+    OF_ALL,
     PUBLISHED,
     SCALAR_MACROS,
     SQL,
@@ -21,10 +23,20 @@ from pipelines.warehouse_models import (
     TABLES,
     UNPUBLISHED,
     VIEWS,
+    model_sql,
+    models_behind,
 )
-from pipelines.warehouse_sources import FILE_SOURCES, PUBLISHED_DAYS, TABLE_SOURCES, literal, literals
+from pipelines.warehouse_sources import (
+    FILE_SOURCES,
+    PUBLISHED_DAYS,
+    SCENARIO_SOURCES,
+    TABLE_SOURCES,
+    literal,
+    literals,
+)
 from transforms import schemas
 
+Connection = duckdb.DuckDBPyConnection
 UNPRINTABLE = re.compile(r"\b(INTERVAL|UNION|BIGNUM|VARIANT|BIT|GEOMETRY)\b|TIME WITH TIME ZONE")
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")  # names within a type
 # Of a table of the catalogue alone: the ledger's files, which may be gone since, are not read.
@@ -117,6 +129,29 @@ def open_room(connection: duckdb.DuckDBPyConnection, sources: dict[str, pl.DataF
     for name in {*VIEWS, *TABLES} - {*again, *UNPUBLISHED}:
         connection.execute(f"create view {name} as from warehouse.main.{name}")
     make_macros(connection, MEASURING)
+
+
+def open_part(
+    connection: duckdb.DuckDBPyConnection, below: str, shown: Mapping[str, str], names: Collection[str]
+) -> None:
+    """In a sandboxed connection, a database above the one called `below`, whose sources, models OF_ALL and macros it
+    shows, or the SELECTs of `shown` in their place; of the other models it has `names`, and what they read, anew."""
+    made = models_behind(names)
+    connection.execute("attach ':memory:' as part; use part; create schema source")
+    for macros in SCALAR_MACROS:
+        connection.execute((SQL / macros).read_text())
+    for name in (*TABLE_SOURCES, *FILE_SOURCES, *SCENARIO_SOURCES):
+        select = shown.get(f"source.{name}", f"from {below}.source.{name}")
+        connection.execute(f"create view source.{name} as {select}")
+    for name in (*VIEWS, *TABLES):
+        is_of_all = name in OF_ALL
+        if is_of_all or name in VIEWS:
+            # what several models read is kept
+            kind = "table" if name in KEPT_DURING_BUILD and name in made else "view"
+            select = shown.get(name, f"from {below}.main.{name}") if is_of_all else model_sql(name)
+            connection.execute(f"create {kind} {name} as {select}")
+    make_tables(connection, made.difference(OF_ALL))
+    make_macros(connection, made)
 
 
 def _refuse_writes(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

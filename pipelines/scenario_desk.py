@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from pipelines import pricing, sandbox, warehouse, what_if
+from pipelines import pricing, sandbox, selection, warehouse, what_if
 from pipelines.errors import UserError
+from pipelines.selection import Selection
 from pipelines.settings import Settings
 from pipelines.warehouse_models import CUBE, SQL, remade
 from pipelines.warehouse_sources import CONTEXT_BOUNDS, PRICE_NAMES, SCENARIO_SOURCES, Ask
@@ -22,6 +23,7 @@ from transforms.scenarios import definitions
 from transforms.scenarios.definitions import Scenario
 
 MOST_STEPS = 1_000
+TERMS = ("allocated_costs", "contract_terms")  # of the models, those about all calls of a contract
 DAY_US = 86_400_000_000
 BRIDGED = ("all", "feature", "user", "customer", "model", "day")
 
@@ -74,23 +76,31 @@ def bridge(settings: Settings, text: str, by: str) -> dict[str, Any]:
 @contextmanager
 def asked(scenarios: Sequence[Scenario], settings: Settings, *names: str) -> Iterator[Ask]:
     """Queries to the models `names` under `scenarios`, and to all that is published. Raises UserError."""
+    with asked_of(Selection(), scenarios, settings, *names) as (ask, _):
+        yield ask
+
+
+@contextmanager
+def asked_of(
+    selected: Selection, scenarios: Sequence[Scenario], settings: Settings, *names: str
+) -> Iterator[tuple[Ask, dict[str, Any] | None]]:
+    """The same of a part of the calls, and what that is, as `selection.asked` has it; scenarios find what they are
+    about, and a contract what it comes to, in all calls. Raises UserError."""
     link = settings.data / "warehouse.duckdb"
     sandbox.check_published(link)
-    try:
-        with sandbox.connect_sandboxed(link) as connection:
-            ask = partial(warehouse.frame_of, connection)
-            prices, is_banded = _prices(scenarios, ask, settings)
-            again = remade(names, {*SCENARIO_SOURCES} | (set() if is_banded else {CUBE}))
-            sources = {"rate_cards": prices.rate_cards, "book_rates": prices.book_rates}
-            sandbox.open_room(connection, sources, again)
-            warehouse.make_tables(connection, {CUBE}.intersection(again))
-            for name, frame in what_if.resolve(scenarios, prices, ask).items():
-                warehouse.load_table(connection, name, frame, SCENARIO_SOURCES[name])
-            warehouse.make_tables(connection, {*again} - {CUBE})
-            yield ask
-    except warehouse.ERRORS as error:  # a warehouse that another version published, or whose Parquet is gone
-        fact = str(error).splitlines()[0]
-        raise UserError(f"{link}: cannot be asked ({fact}); run `tokenspread build` anew") from None
+    with selection.told_of(link), sandbox.connect_sandboxed(link) as connection:
+        ask = partial(warehouse.frame_of, connection)
+        prices, is_banded = _prices(scenarios, ask, settings)
+        of_whole = names if selected.is_all else TERMS if prices.contract_terms.height else ()
+        again = remade(of_whole, {*SCENARIO_SOURCES} | (set() if is_banded else {CUBE}))
+        sources = {"rate_cards": prices.rate_cards, "book_rates": prices.book_rates}
+        sandbox.open_room(connection, sources, again)
+        warehouse.make_tables(connection, {CUBE}.intersection(again))
+        for name, frame in what_if.resolve(scenarios, prices, ask).items():
+            warehouse.load_table(connection, name, frame, SCENARIO_SOURCES[name])
+        warehouse.make_tables(connection, {*again} - {CUBE})
+        part = None if selected.is_all else selection.entered(connection, settings, selected, names, "memory")
+        yield ask, part
 
 
 class Prices(NamedTuple):

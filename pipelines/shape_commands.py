@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pipelines.options import Config, ShapeName
+from pipelines.options import Config, ShapeName, examples
 from pipelines.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(inspect)
-    app.command()(shapes)
+    app.command(epilog=examples("tokenspread inspect logs/broken.jsonl"))(inspect)
+    app.command(epilog=examples("tokenspread shapes"))(shapes)
 
 
 def inspect(

@@ -7,15 +7,24 @@ from typing import Annotated
 import typer
 
 from pipelines.errors import UserError
-from pipelines.options import Config, Data
+from pipelines.options import Config, Data, examples
 from pipelines.settings import Settings
 
 Format = Annotated[str, typer.Option("--format", help="table, csv or json.")]
 
 
+SQL_EXAMPLES = examples(
+    "tokenspread sql 'select * from unit_economics' --format csv > unit_economics.csv",
+    """tokenspread sql "from reprice(-30) where dimension = 'feature'\"""",
+)
+ASK_EXAMPLES = examples(
+    "tokenspread ask", "tokenspread ask dearest_users feature=reply", "tokenspread ask retries --sql"
+)
+
+
 def register(app: typer.Typer) -> None:
-    app.command()(sql)
-    app.command()(ask)
+    app.command(epilog=SQL_EXAMPLES)(sql)
+    app.command(epilog=ASK_EXAMPLES)(ask)
 
 
 def sql(

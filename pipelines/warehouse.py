@@ -167,7 +167,8 @@ def make_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -
     """Make those tables alone, in build order."""
     for name in TABLES:
         if name in names:
-            connection.execute(f"create {UNPUBLISHED.get(name, 'table')} {name} as {model_sql(name)}")
+            # in a room above another, a temporary one takes the place of the other's
+            connection.execute(f"create or replace {UNPUBLISHED.get(name, 'table')} {name} as {model_sql(name)}")
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:

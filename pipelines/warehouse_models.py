@@ -74,7 +74,10 @@ UNPUBLISHED = {
 PUBLISHED = tuple(name for name in VIEWS + TABLES if name not in UNPUBLISHED)
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
 KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")
-
+# What stays that of the whole ledger in a part of it: an outcome is its action's wherever it was told of, a file is
+# read whole, and what a contract comes to is of all its calls.
+OF_ALL = ("outcomes", "quarantine", "price_book", "runs", "unmatched_rates", "files", "restatements")
+OF_ALL += ("contract_spend", "contract_terms", "allocated_costs")
 
 # Functions of SQL alone, each file after those that it uses.
 SCALAR_MACROS = ("macros.sql", "allocation_macros.sql", "interval_macros.sql", "bridge_macros.sql")

@@ -1,36 +1,52 @@
 """Two periods or scenarios side by side: what each took, cost and led to, and the difference."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from pipelines.report.bridge import as_text, at_least, console_on, head, signed
-from pipelines.report.text import UNKNOWN, count, harmless, money, share
+from pipelines.report import output
+from pipelines.report.bridge import at_least, head, signed
+from pipelines.report.output import Column, Report, Row, Table
+from pipelines.report.text import UNKNOWN, count, money, share
 
 MOST_NAMES = 12
+SIDES = ("first", "second", "difference", "change_share")
+COLUMNS: list[Column] = [
+    ("A", lambda line: line["first"]),
+    ("B", lambda line: line["second"]),
+    ("B - A", lambda line: line["difference"]),
+    ("change", lambda line: line["change"]),
+]
 
 
-def write(figures: dict[str, Any], as_json: bool, stream: TextIO) -> None:
-    """All of `figures` as JSON, or the largest rows as a table."""
-    if as_json:
-        stream.write(as_text(figures) + "\n")
-        return
-    console = console_on(stream)
-    for line in head(figures["first"], figures["second"], figures["undated_call_count"], ("A", "B")):
-        console.print(line)
-    console.print()
-    rows = figures["rows"]
-    _print_table(console, [figures["total"], *rows[:MOST_NAMES]])
-    if len(rows) > MOST_NAMES:
-        console.print(f"and {len(rows) - MOST_NAMES:,} more; all of them with --json")
-    told = [figures["total"][side]["unpriced_call_count"] for side in ("first", "second")]
-    if any(told):
-        console.print(f"+ calls without a price come on top: {told[0]:,} in A, {told[1]:,} in B")
+def write(figures: Row, form: str, stream: TextIO, most: int | None = None, data: Path | None = None) -> None:
+    """The two sides as one of output.FORMATS, with the `most` rows that are dearest in A."""
+    output.write(report(figures, most), form, stream, data)
+
+
+def report(figures: Row, most: int | None = None) -> Report:
+    """In CSV a row for each name and one for all: each figure of A, of B, and both differences."""
+    rows, total, sides = figures["rows"], figures["total"], (figures["first"], figures["second"])
+    kept = rows[:most]
+    told = figures | {"rows": kept, "left_out_count": len(rows) - len(kept)}
+    lines = head(*sides, figures["undated_call_count"], ("A", "B"))
+    shown = _lines_of([total, *kept[: most or MOST_NAMES]])
+    blocks: list[str | Table] = [*lines, "", Table("", COLUMNS, shown, are_names_whole=True)]
+    if (rest := len(rows) - len(kept[: most or MOST_NAMES])) > 0:
+        blocks.append(f"and {rest:,} more; all of them with --top, --json or --csv")
+    unpriced = [total[side]["unpriced_call_count"] for side in ("first", "second")]
+    if any(unpriced):
+        blocks.append(f"+ calls without a price come on top: {unpriced[0]:,} in A, {unpriced[1]:,} in B")
+    periods = " ".join(f"{side['first_day']}..{side['last_day']}" for side in sides)
+    next_command = None if any(side["scenario"] for side in sides) else f"tokenspread bridge {periods}"
+    return Report(told, blocks, lambda: [_record(row) for row in [*kept, total]], told["left_out_count"], next_command)
+
+
+def _record(row: Row) -> Row:
+    told = {
+        side: {name: value for name, value in row[side].items() if name not in ("dimension", "name")} for side in SIDES
+    }
+    return {"name": row["name"]} | {f"{side}_{name}": value for side in SIDES for name, value in told[side].items()}
 
 
 def _mean(number: float | None) -> str:
@@ -59,22 +75,13 @@ FIGURES: dict[str, tuple[str, Callable[[Any], str], Callable[[Any], str]]] = {
 }
 
 
-def _print_table(console: Console, rows: list[dict[str, Any]]) -> None:
+def _lines_of(rows: list[Row]) -> list[Row]:
+    """A line with the name alone, one for each of its figures, and an empty one between two names."""
     lines: list[tuple[str, ...]] = []
     for number, row in enumerate(rows):
         lines += [("",) * 5] if number else []
-        lines.append((harmless(row["name"]), "", "", "", ""))
-        lines += _lines(row)
-    headers = ("", "A", "B", "B - A", "change")
-    table = Table(pad_edge=False, padding=(0, 2, 0, 0), box=box.SIMPLE_HEAD if console.is_terminal else None)
-    for number, header in enumerate(headers):
-        # A figure is never cut: the name of a row folds.
-        width = max(cell_len(text) for text in (header, *(line[number] for line in lines))) if number else None
-        justify = "right" if number else "left"
-        table.add_column(header, justify=justify, min_width=width, no_wrap=bool(number), overflow="fold")
-    for line in lines:
-        table.add_row(*map(Text, line))
-    console.print(table)
+        lines += [(row["name"], "", "", "", ""), *_lines(row)]
+    return [dict(zip(("name", "first", "second", "difference", "change"), line, strict=True)) for line in lines]
 
 
 def _marked(figure: str, side: dict[str, Any], shown: Callable[[Any], str]) -> str:

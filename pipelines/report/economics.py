@@ -1,16 +1,17 @@
 """Unit economics as finance reads them: percentiles, intervals, waste, price per token, concentration, retention."""
 
-import json
+from pathlib import Path
 from typing import Any, TextIO
 
-from rich.console import Console
-from rich.text import Text
-
 from pipelines.errors import UserError
+from pipelines.report import output
 from pipelines.report.figures import DIMENSIONS, Query
-from pipelines.report.terminal import MOST_ROWS, PLAIN_WIDTH, Column, cost, json_value, print_table
+from pipelines.report.header import selected
+from pipelines.report.output import Column, Report, Row, Table
+from pipelines.report.terminal import MOST_ROWS, NO_CALLS, cost, more
 from pipelines.report.text import UNKNOWN, count, estimate, money, share
 
+MODELS = ("unit_economics", "concentration", "spend_retention")
 ROWS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
 CONCENTRATION = "select * from concentration('{by}')"
 RETENTION = "select * from spend_retention('{by}')"
@@ -19,16 +20,13 @@ RETAINED = ("user", "customer")
 MOST_COHORT_MONTHS = 12
 
 
-def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
-    """All figures as JSON, or tables of the dearest rows. Raises UserError for an unknown `by`."""
-    figures = economics_figures(query, by)
-    if as_json:
-        stream.write(json.dumps(figures, default=json_value, indent=2) + "\n")
-        return
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
-    width = None if stream.isatty() else PLAIN_WIDTH
-    print_economics(Console(file=stream, width=width, markup=False, highlight=False, emoji=False), figures)
+def write(
+    query: Query, by: str, form: str, stream: TextIO, part: Row | None = None, most: int | None = None,
+    data: Path | None = None,
+) -> None:  # fmt: skip
+    """All figures as one of output.FORMATS, of all calls or of the `part` that `query` is about, with the `most`
+    dearest rows. Raises UserError for an unknown `by`."""
+    output.write(report(economics_figures(query, by), part, most), form, stream, data)
 
 
 def economics_figures(query: Query, by: str) -> dict[str, Any]:
@@ -48,24 +46,44 @@ def economics_figures(query: Query, by: str) -> dict[str, Any]:
     }
 
 
-def print_economics(console: Console, figures: dict[str, Any]) -> None:
+def report(figures: Row, part: Row | None = None, most: int | None = None) -> Report:
+    """In CSV a row of `unit_economics` for each name and one for all."""
+    rows, total, by = figures["rows"], figures["total"], figures["by"]
+    kept = output.top(rows, most)
+    left_out = len(rows) - len(kept)
+    return Report(
+        figures=figures | {"selection": part, "rows": kept, "left_out_count": left_out},
+        blocks=[*selected(part), *([""] if part else []), *_blocks(figures, kept[: most or MOST_ROWS])],
+        records=lambda: [*kept, *([total] if total else [])],
+        left_out_count=left_out,
+        next_command=_next(rows, by) if total else None,
+    )
+
+
+def _next(rows: list[Row], by: str) -> str | None:
+    """Into the dearest name, by another dimension."""
+    dearest = next((row for row in rows if row["cost_usd"]), None)
+    if dearest is None or by == "day":
+        return None
+    into = "feature" if by != "feature" else "model"
+    dearest_name = f"{by}={dearest['name']}"
+    return f"tokenspread economics --by {into} --where {output.quoted(dearest_name)}"
+
+
+def _blocks(figures: Row, shown: list[Row]) -> list[str | Table]:
     rows, total, by = figures["rows"], figures["total"], figures["by"]
     if total is None:
-        console.print("no calls in the ledger: ingest some logs first")
-        return
-    shown = rows[:MOST_ROWS]
-    for title, columns in TABLES.items():
-        print_table(console, title.format(by=by), columns, shown, total)
-    if (more := len(rows) - len(shown)) > 0:
-        console.print(f"and {more:,} more, in the totals; all of them with --json or: select * from unit_economics")
+        return [NO_CALLS]
+    blocks: list[str | Table] = [Table(title.format(by=by), columns, shown, total) for title, columns in TABLES.items()]
+    blocks += more(rows, shown, "select * from unit_economics")
     if total["costed_action_count"] < total["action_count"]:
         left_out = total["action_count"] - total["costed_action_count"]
-        console.print(f"{left_out:,} of {total['action_count']:,} actions hold a call without a price: their cost is")
-        console.print("unknown, so they are in no percentile of cost and in no interval of cost/outcome")
-    if figures["concentration"]:
-        _print_concentration(console, figures["concentration"], by)
-    if figures["retention"]:
-        _print_retention(console, figures["retention"], by)
+        blocks.append(
+            f"{left_out:,} of {total['action_count']:,} actions hold a call without a price: their cost is unknown, so "
+            "they are in no percentile of cost and in no interval of cost/outcome"
+        )
+    blocks += _concentration(figures["concentration"], by) if figures["concentration"] else []
+    return [*blocks, *(_retention(figures["retention"], by) if figures["retention"] else [])]
 
 
 def _usd(column: str) -> Column:
@@ -138,37 +156,39 @@ TABLES: dict[str, list[Column]] = {
 }  # fmt: skip
 
 
-def _print_concentration(console: Console, row: dict[str, Any], by: str) -> None:
+def _concentration(row: Row, by: str) -> list[str]:
     names = f"{row['name_count']:,} {by}{'' if row['name_count'] == 1 else 's'}"
     tops = ", ".join(f"top {top} {share(row[f'top_{top}_share'])}" for top in (1, 5, 10, 20))
-    lines = [f"{names}, {money(row['cost_usd'])} USD: {tops}"]
-    lines.append(f"dearest 1 % of them {share(row['top_1_percent_share'])}, 5 % {share(row['top_5_percent_share'])}")
     gini, hhi = (UNKNOWN if row[name] is None else f"{row[name]:.3f}" for name in ("gini_index", "hhi_index"))
-    lines.append(f"80 % of the cost is of {count(row['names_for_80_percent_count'])}; Gini {gini}, HHI {hhi}")
-    lines.append(
-        f"unattributed {money(row['unattributed_cost_usd'])} USD ({share(row['unattributed_share'])}), in none of these"
-    )
-    console.print(Text(f"Concentration of cost, by {by}", style="italic"))
-    for line in lines:
-        console.print(line, soft_wrap=not console.is_terminal)
-    console.print()
+    unattributed = f"{money(row['unattributed_cost_usd'])} USD ({share(row['unattributed_share'])})"
+    return [
+        f"Concentration of cost, by {by}",
+        f"{names}, {money(row['cost_usd'])} USD: {tops}",
+        f"dearest 1 % of them {share(row['top_1_percent_share'])}, 5 % {share(row['top_5_percent_share'])}",
+        f"80 % of the cost is of {count(row['names_for_80_percent_count'])}; Gini {gini}, HHI {hhi}",
+        f"unattributed {unattributed}, in none of these",
+        "",
+    ]
 
 
-def _print_retention(console: Console, rows: list[dict[str, Any]], by: str) -> None:
+RETAINED_COLUMNS: list[Column] = [
+    ("month", lambda row: f"{row['month']:%Y-%m}"),
+    ("names", lambda row: count(row["name_count"])),
+    ("active", lambda row: count(row["active_count"])),
+    ("spend", lambda row: money(row["spend_usd"])),
+    ("gross", lambda row: share(row["gross_retention_share"])),
+    ("net", lambda row: share(row["net_retention_share"])),
+    ("partial", lambda row: "first: too high" if row["is_base_partial"] else "month" if row["is_partial"] else ""),
+]
+
+
+def _retention(rows: list[Row], by: str) -> list[str | Table]:
     """The latest months of every cohort that has a second one."""
     following = [row for row in rows if row["month_number"] > 0]
     if not following:
-        console.print(f"Retention of spend, by {by}: the log holds no second month of any cohort")
-        return
-    console.print(Text(f"Retention of spend, by {by}: cohorts by their first month of spend", style="italic"))
-    console.print("cohort   month    names  active       spend    gross      net")
-    for row in following[-MOST_COHORT_MONTHS:]:
-        partial = "  partial month" if row["is_partial"] else ""
-        partial += "  partial first month: too high" if row["is_base_partial"] else ""
-        console.print(
-            f"{row['cohort_month']:%Y-%m}  {row['month']:%Y-%m}  {row['name_count']:>6,}  {row['active_count']:>6,}"
-            f"  {money(row['spend_usd']):>10}  {share(row['gross_retention_share']):>7}"
-            f"  {share(row['net_retention_share']):>7}{partial}"
-        )
-    if (more := len(following) - MOST_COHORT_MONTHS) > 0:
-        console.print(f"and {more:,} earlier rows; all of them with --json or: from spend_retention('{by}')")
+        return [f"Retention of spend, by {by}: the log holds no second month of any cohort"]
+    shown = [row | {"name": f"{row['cohort_month']:%Y-%m}"} for row in following[-MOST_COHORT_MONTHS:]]
+    title = f"Retention of spend, by {by}: cohorts by their first month of spend"
+    rest = len(following) - len(shown)
+    told = [f"and {rest:,} earlier rows; all of them with --json or: from spend_retention('{by}')"] if rest else []
+    return [Table(title, RETAINED_COLUMNS, shown), *told]

@@ -140,6 +140,17 @@ from guard_findings
 group by finding
 order by call_count desc, finding
 """
+# No row of a name: no call without one, which is a known zero.
+UNKNOWN = """
+select
+    max(call_count) filter (where dimension = 'all') as call_count,
+    max(unpriced_call_count) filter (where dimension = 'all') as unpriced_call_count,
+    coalesce(max(call_count) filter (where dimension = 'feature' and name = 'unattributed'), 0) as featureless_count,
+    coalesce(max(call_count) filter (where dimension = 'user' and name = 'unattributed'), 0) as userless_count,
+    max(action_count) filter (where dimension = 'all') as action_count,
+    max(action_count - labelled_count) filter (where dimension = 'all') as unlabelled_action_count,
+from unit_economics
+"""
 ECONOMICS = "select * from unit_economics where dimension in ('all', '{by}') order by cost_usd desc nulls last, name"
 SCENARIOS = "select * from scenario_by_dimension where dimension in ('all', '{by}') order by scenario_order"
 SENSITIVITY = "select * from sensitivity where dimension in ('all', '{by}')"
@@ -163,12 +174,12 @@ def report_figures(query: Query, by: str) -> dict[str, Any]:
     rows = _rows(query, by)
     total = [row for row in rows if row["dimension"] == "all"]
     rows = [row for row in rows if row["dimension"] == by]
-    if by == "day":
-        rows.sort(key=lambda row: row["name"])
+    rows = sorted(rows, key=lambda row: row["name"]) if by == "day" else rows
     return {
         "by": by,
         "about": _one(query("select * from about")),
         "lines": _one(query(LINES)),
+        "unknown": _one(query(UNKNOWN)),
         "restated": query(RESTATED).to_dicts(),
         "quarantine": query(QUARANTINE).to_dicts(),
         "unpriced": query(UNPRICED).to_dicts(),

@@ -1,46 +1,50 @@
 """The forecast: what a month comes to under each scenario, and in words how good such forecasts were so far."""
 
-import json
-from datetime import date, datetime
+from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TextIO
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from pipelines.errors import UserError
+from pipelines.report import output
 from pipelines.report.figures import Query
-from pipelines.report.text import UNKNOWN, count, counted, harmless, money, share
+from pipelines.report.output import Column, Report, Table
+from pipelines.report.text import UNKNOWN, count, counted, money, share
 
-PLAIN_WIDTH = 100
 # Alike in all scenarios: told once.
 OF_ALL = (
     "month_start", "as_of", "last_called_at", "days_told_count", "days_left_count", "undated_call_count",
 )  # fmt: skip
-COLUMNS = ("so_far_usd", "expected_rest_usd", "month_end_usd", "low_usd", "high_usd")
+COLUMNS: list[Column] = [
+    ("so far", lambda row: _money(row["so_far_usd"])),
+    ("rest", lambda row: _money(row["expected_rest_usd"])),
+    ("month end", lambda row: _money(row["month_end_usd"])),
+    ("from", lambda row: _money(row["low_usd"])),
+    ("to", lambda row: _money(row["high_usd"])),
+]
 
 
-def write(query: Query, as_of: date | None, as_json: bool, stream: TextIO) -> None:
-    """The forecast on `stream`, JSON or a table and notes, of what is known up to `as_of`: else the log's last day
-    that is over. Raises UserError for a day that the log does not span, and where no call has a day."""
+def write(query: Query, as_of: date | None, form: str, stream: TextIO, data: Path | None = None) -> None:
+    """The forecast on `stream`, as one of output.FORMATS, of what is known up to `as_of`: else the log's last day that
+    is over. Raises UserError for a day that the log does not span, and where no call has a day."""
     asked = "" if as_of is None else f"as_of := date '{as_of.isoformat()}'"
     rows = query(f"select * from forecast({asked}) order by scenario_order").rows(named=True)
     if not rows:
         raise UserError(_no_forecast(query, as_of))
-    if as_json:
-        stream.write(json.dumps(figures(rows), default=_json_value, indent=2) + "\n")
-        return
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
-    width = None if stream.isatty() else PLAIN_WIDTH
-    console = Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    output.write(report(rows, is_chosen=as_of is not None), form, stream, data)
+
+
+def report(rows: list[dict[str, Any]], is_chosen: bool) -> Report:
+    """In CSV a row of `forecast` for each scenario."""
     first = rows[0]
-    console.print(Text(_title(first), style="italic"), soft_wrap=True)
-    console.print(_table(rows, console.is_terminal))
-    for line in notes(first, is_chosen=as_of is not None):
-        console.print(Text(line), soft_wrap=True)
+    shown = [row | {"name": row["scenario"]} for row in rows]
+    last_month = f"{(first['month_start'] - timedelta(days=1)):%Y-%m}"
+    return Report(
+        figures=figures(rows),
+        blocks=[Table(_title(first), COLUMNS, shown), *notes(first, is_chosen)],
+        records=lambda: [dict(row) for row in rows],
+        next_command=f"tokenspread bridge {last_month} {first['month_start']:%Y-%m}",
+    )
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -100,16 +104,6 @@ def _title(row: dict[str, Any]) -> str:
     return f"{row['month_start']:%B %Y} as of {row['as_of']}: {told} told, {left} left (USD, tokens and fees)"
 
 
-def _table(rows: list[dict[str, Any]], is_terminal: bool) -> Table:
-    table = Table(pad_edge=False, padding=(0, 2, 0, 0), box=box.SIMPLE_HEAD if is_terminal else None)
-    table.add_column("", no_wrap=True, overflow="ellipsis", min_width=12)
-    for name in ("so far", "rest", "month end", "from", "to"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(Text(harmless(row["scenario"])), *(_money(row[column]) for column in COLUMNS))
-    return table
-
-
 def _money(usd: Decimal | float | None) -> str:
     return UNKNOWN if usd is None else money(Decimal(str(usd)))
 
@@ -119,11 +113,3 @@ def _no_forecast(query: Query, as_of: date | None) -> str:
     if span["first_day"] is None:
         return "no call in the ledger has a day, so there is no month to forecast: ingest some logs first"
     return f"--as-of {as_of}: the log spans {span['first_day']} to {span['last_day']}; name a day of these"
-
-
-def _json_value(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    raise TypeError(f"no JSON for {type(value).__name__}")

@@ -11,8 +11,9 @@ MOST_CAUSES = 6
 UNSUMMED = {None: "cause unknown", "an outlier": "an outlier"}
 
 
-def header(figures: dict[str, Any]) -> list[str]:
-    """What the figures rest on, line by line: period, balance of lines, price book, and all that is not known."""
+def header(figures: dict[str, Any], part: dict[str, Any] | None = None) -> list[str]:
+    """What the figures rest on, line by line: period, balance of lines, price book, and all that is not known. Of a
+    `part` of the calls, as selection tells it, the balance and what is told beside it are of the whole ledger."""
     about, lines, total = figures["about"], figures["lines"], figures["total"]
     calls = total["call_count"] if total else 0
     balance = " + ".join(
@@ -36,7 +37,41 @@ def header(figures: dict[str, Any]) -> list[str]:
         f"price book {harmless(about['price_book_hash'] or UNKNOWN)[:12]}",
     ]
     checked = [*_recorded(figures), *_revenue(figures), *price_lines(figures)]
+    told = [*selected(part), *told, f"unknown     {_unknown(figures['unknown'])}"]
     return [*told, *_restated(figures["restated"]), *_caveats(figures), *checked, *unpriced_lines(figures["unpriced"])]
+
+
+def selected(part: dict[str, Any] | None) -> list[str]:
+    """Which calls a part is of, and what is not known of it."""
+    if part is None:
+        return []
+    bounds = [f"{word} {part[word]}" for word in ("since", "until") if part[word]]
+    what = harmless(", ".join([*bounds, *part["where"]]))
+    lines = [f"selected    {what}: {count(part['call_count'])} of {counted(part['of_call_count'], 'call')}; an action"]
+    lines[0] += " counts with its calls among these; files, lines and restated days are of the whole ledger"
+    if part["undated_call_count"]:
+        lines.append(
+            f"undated     {counted(part['undated_call_count'], 'call')} without a time: in no selection of days"
+        )
+    if part["left_out_revenue_count"]:
+        rows = counted(part["left_out_revenue_count"], "amount")
+        lines.append(f"revenue     {rows} for more than these calls: not split, so in no margin here")
+    if part["are_terms_left_out"]:
+        why = "is told by day, model, feature, user and customer alone"
+        lines.append(f"apart       what these calls bear of discounts, commitments and bills {why}: in no margin here")
+    return lines
+
+
+def _unknown(row: dict[str, Any]) -> str:
+    """All of it in one line."""
+    told = [("unpriced_call_count", "without a price"), ("featureless_count", "without a feature")]
+    told += [("userless_count", "without a user")]
+    calls = [f"{count(row[name])} {what}" for name, what in told if row[name]]
+    parts = [f"of {counted(row['call_count'], 'call')} {', '.join(calls)}"] if calls else []
+    if row["unlabelled_action_count"]:
+        actions = counted(row["action_count"], "action")
+        parts.append(f"of {actions} {count(row['unlabelled_action_count'])} without an outcome")
+    return "; ".join(parts) or "nothing: every call has a price, a feature and a user, every action an outcome"
 
 
 def _restated(rows: list[dict[str, Any]]) -> list[str]:

@@ -25,7 +25,7 @@ def write(night: Night, data: Path, query: Query) -> Path:
     stream = io.StringIO()
     stream.writelines(harmless(line) + "\n" for line in lines(night))
     stream.write("\n")
-    terminal.write(query, "feature", False, stream)
+    terminal.write(query, "feature", "text", stream)
     unfinished.write_text(stream.getvalue(), encoding="utf-8")
     lend(unfinished, 0o600)
     fsync(unfinished)

@@ -4,9 +4,12 @@ import json
 import re
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TextIO
 
 from pipelines.quarantine import Group, Retried, Shown
+from pipelines.report import output
+from pipelines.report.output import Report
 from pipelines.report.text import count, counted, harmless
 from pipelines.retrying import Result
 
@@ -14,17 +17,20 @@ MOST_FIELDS, MOST_NAMED = 40, 20
 _NAME = re.compile(r'[\w@$.:/"-]{1,120}')  # another key may be a text of its own
 
 
-def write_list(groups: list[Group], as_json: bool, stream: TextIO) -> None:
-    if as_json:
-        stream.write(json.dumps([asdict(group) for group in groups], indent=2) + "\n")
-        return
-    if not groups:
-        stream.write("no line is quarantined\n")
+def write_list(groups: list[Group], form: str, stream: TextIO, data: Path | None = None) -> None:
+    """As one of output.FORMATS; in CSV a row for each file and reason."""
+    told = [asdict(group) for group in groups]
+    first = f"tokenspread quarantine show {output.quoted(groups[0].path)}" if groups else None
+    output.write(Report(told, _listed(groups), lambda: told, next_command=first), form, stream, data)
+
+
+def _listed(groups: list[Group]) -> list[str]:
+    lines = [] if groups else ["no line is quarantined"]
     for path in dict.fromkeys(group.path for group in groups):
         of_path = [group for group in groups if group.path == path]
         where = "in place" if of_path[0].is_log_there else "not there any more"
-        stream.write(f"{harmless(path)} ({where})\n")
-        stream.writelines(f"  {_group(group)}\n" for group in of_path)
+        lines += [f"{harmless(path)} ({where})", *(f"  {_group(group)}" for group in of_path)]
+    return lines
 
 
 def _group(group: Group) -> str:

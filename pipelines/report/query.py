@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TextIO
@@ -31,7 +32,7 @@ FORMULA = re.compile(
 def write(rows: pl.DataFrame, output: str, stream: TextIO) -> None:
     """All rows, nothing rounded. Raises UserError for an unknown format."""
     if output == "csv":
-        _write_csv(rows, stream)
+        write_csv([tuple(rows.columns), *_values(rows)], stream)
     elif output == "json":
         told = [dict(zip(rows.columns, map(_plain, row), strict=True)) for row in _values(rows)]
         stream.write(json.dumps(told, indent=1, allow_nan=False) + "\n")
@@ -58,10 +59,11 @@ def _is_far(column: pl.Series) -> bool:
     return not days.drop_nulls().is_between(FIRST_DAY, LAST_DAY).all()
 
 
-def _write_csv(rows: pl.DataFrame, stream: TextIO) -> None:
+def write_csv(rows: Iterable[tuple], stream: TextIO) -> None:
+    """Rows of values, the first one the names of the columns."""
     plain = csv.writer(stream, lineterminator="\n")
     quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)  # of itself it quotes no carriage return
-    for row in (rows.columns, *_values(rows)):  # a PIVOT takes names of columns from the log
+    for row in rows:  # a PIVOT takes names of columns from the log
         cells = list(map(_cell, row))
         cells = list(map(harmless, cells)) if stream.isatty() else cells
         (quoted if "\r" in "".join(cells) else plain).writerow(cells)

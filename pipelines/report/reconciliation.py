@@ -1,21 +1,17 @@
 """Computed against billed: the totals, what explains the gap, and the sides by day, model or token class."""
 
-import json
-from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TextIO
 
 import polars as pl
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from pipelines.errors import UserError
+from pipelines.report import output
+from pipelines.report.output import Column, Report, Row, Table
 from pipelines.report.text import UNKNOWN, counted, harmless, money, share
 from pipelines.summaries import Reconciled
 
-PLAIN_WIDTH = 100
 MOST_ROWS = 40
 MOST_NAMED = 8  # of one cause
 DIMENSIONS = ("day", "model", "token_class")
@@ -34,27 +30,45 @@ def check(by: str) -> None:
         raise UserError(f"--by {by}: no such grouping; known are {', '.join(DIMENSIONS)}")
 
 
-def write(found: Reconciled, by: str, as_json: bool, stream: TextIO) -> None:
-    """The comparison on `stream`: JSON with everything, or tables, one of them by `by`. Raises UserError."""
+def write(
+    found: Reconciled, by: str, form: str, stream: TextIO, most: int | None = None, data: Path | None = None
+) -> None:
+    """The comparison on `stream` as one of output.FORMATS: JSON with everything, else what is `by` something. Raises
+    UserError."""
     check(by)
-    if as_json:
-        stream.write(json.dumps(figures(found), indent=2, default=_json_value) + "\n")
-        return
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
-    width = None if stream.isatty() else PLAIN_WIDTH
-    console = Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
-    for line in _overlaps(found.overlaps):
-        console.print(Text(line, style="bold red"), soft_wrap=True)
-    for line in [*_files(found), *_totals(found), *_apart(found.apart), *_not_compared(found)]:
-        console.print(Text(line), soft_wrap=True)
-    console.print()
-    if found.explained.height:
-        console.print(Text("What explains the gap (USD)", style="italic"))
-        for line in _explained(found.explained):
-            console.print(Text(line), soft_wrap=True)
-        console.print()
-    _print_table(console, found, by)
+    output.write(report(found, by, most), form, stream, data)
+
+
+def report(found: Reconciled, by: str, most: int | None = None) -> Report:
+    """In CSV a row for each name of `by`, and one for all."""
+    rows = found.by[by].rows(named=True)
+    kept = [row | {"name": _row_name(row, by)} for row in rows[:most]]
+    shown = kept[: most or MOST_ROWS]
+    explained = _explained(found.explained) if found.explained.height else []
+    blocks: list[str | Table] = [*_files(found), *_totals(found), *_apart(found.apart), *_not_compared(found), ""]
+    blocks += ["What explains the gap (USD)", *explained, ""] if explained else []
+    blocks.append(Table(f"Computed against billed, by {by.replace('_', ' ')} (USD)", CELLS, shown, found.totals))
+    if rest := len(rows) - len(shown):
+        blocks.append(f"and {rest:,} more, in the totals; all of them with --top, --json or --csv")
+    return Report(
+        figures=figures(found) | {f"by_{by}": _rows(found.by[by][:most]), "left_out_count": len(rows) - len(kept)},
+        blocks=blocks,
+        records=lambda: _records([*rows[:most], {by: "all"} | found.totals], by),
+        left_out_count=len(rows) - len(kept),
+        # a price that is not the bill's may be another catalogue's
+        next_command="tokenspread prices diff" if found.explained["price_change_share"].count() else None,
+        warnings=_overlaps(found.overlaps),
+    )
+
+
+def _records(rows: list[Row], by: str) -> list[Row]:
+    columns = dict.fromkeys([*(name for name in rows[0] if name in ("provider", by)), *rows[0]])
+    return [_in_usd({name: row.get(name) for name in columns}) for row in rows]
+
+
+def _row_name(row: Row, by: str) -> str:
+    name = " ".join(str(row[part]) for part in row if part in ("provider", by) and row[part] is not None)
+    return name if row[by] is not None else f"{name} {ALL[by]}".strip()
 
 
 def figures(found: Reconciled) -> dict[str, Any]:
@@ -171,28 +185,15 @@ def _named(row: dict[str, Any]) -> str:
     return told if change is None else f"{told}: billed at {1 + change:.2f} x our rate"
 
 
-def _print_table(console: Console, found: Reconciled, by: str) -> None:
-    frame = found.by[by]
-    table = Table(pad_edge=False, padding=(0, 2, 0, 0), box=box.SIMPLE_HEAD if console.is_terminal else None)
-    table.show_footer = True
-    total = _cells(found.totals)
-    table.add_column("", "all", no_wrap=True, overflow="ellipsis", min_width=12)
-    for name, footer in zip((*COLUMNS[:3], "gap/billed", *COLUMNS[3:]), total, strict=True):
-        table.add_column(name, footer, justify="right", no_wrap=True)
-    for row in frame.head(MOST_ROWS).iter_rows(named=True):
-        name = " ".join(str(row[part]) for part in frame.columns if part in ("provider", by) and row[part] is not None)
-        name = name if row[by] is not None else f"{name} {ALL[by]}".strip()
-        table.add_row(Text(harmless(name)), *_cells(row))
-    console.print(Text(f"Computed against billed, by {by.replace('_', ' ')} (USD)", style="italic"))
-    console.print(table)
-    if (more := frame.height - MOST_ROWS) > 0:
-        console.print(f"and {more:,} more, in the totals; all of them with --json")
+def _cell(name: str) -> Column:
+    return name, lambda row: money(_usd(row[f"{name}_pico"]))
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    told = [money(_usd(row[f"{name}_pico"])) for name in COLUMNS]
-    percent = UNKNOWN if row["gap_share"] is None else share(row["gap_share"], signed=True)
-    return [*told[:3], percent, *told[3:]]
+CELLS: list[Column] = [
+    *map(_cell, COLUMNS[:3]),
+    ("gap/billed", lambda row: UNKNOWN if row["gap_share"] is None else share(row["gap_share"], signed=True)),
+    *map(_cell, COLUMNS[3:]),
+]
 
 
 def _usd(pico: int | None) -> Decimal | None:
@@ -207,11 +208,3 @@ def _in_usd(row: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return [_in_usd(row) for row in frame.iter_rows(named=True)]
-
-
-def _json_value(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"no JSON for {type(value).__name__}")

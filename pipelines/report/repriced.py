@@ -1,29 +1,22 @@
 """What scenarios cost that no build asked for: one line for each scenario, names side by side, and how sure that is."""
 
-import json
-from typing import Any, TextIO
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TextIO
 
 import polars as pl
-from rich.console import Console
 
 from pipelines.errors import UserError
-from pipelines.report import verdicts
+from pipelines.report import output, verdicts
 from pipelines.report.figures import DIMENSIONS, Query, repriced_figures
-from pipelines.report.terminal import (
-    MOST_ROWS,
-    MOST_SCENARIOS,
-    PLAIN_WIDTH,
-    Column,
-    at_most,
-    cost,
-    json_value,
-    print_table,
-    scenario_tables,
-)
+from pipelines.report.header import selected
+from pipelines.report.next_step import after_scenarios
+from pipelines.report.output import Column, Report, Row, Table
+from pipelines.report.terminal import MOST_ROWS, MOST_SCENARIOS, NO_CALLS, at_most, cost, more, scenario_tables
 from pipelines.report.text import UNKNOWN, count, harmless, money, share
 
 MODELS = ("scenario_by_dimension", "scenario_swaps", "sensitivity", "underwater", "unit_economics", "exposure")
-Row = dict[str, Any]
 
 
 def check(by: str) -> None:
@@ -31,40 +24,55 @@ def check(by: str) -> None:
         raise UserError(f"--by {by}: no such grouping; choose one of {', '.join(DIMENSIONS)}")
 
 
-def write(query: Query, by: str, as_json: bool, stream: TextIO) -> None:
-    """Every scenario for all, and the names of `by` under each; as JSON or tables."""
-    figures = repriced_figures(query, by)
-    if as_json:
-        stream.write(json.dumps(figures, default=json_value, indent=2) + "\n")
-        return
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
-    width = None if stream.isatty() else PLAIN_WIDTH
-    console = Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+def write(
+    query: Query, by: str, form: str, stream: TextIO, part: Row | None = None, most: int | None = None,
+    data: Path | None = None, evidence: Sequence[list[str]] = (),
+) -> None:  # fmt: skip
+    """Every scenario for all, and the names of `by` under each, as one of output.FORMATS; of all calls or of the `part`
+    that `query` is about, with the `most` dearest rows. `evidence` is what measured swaps rest on, of all calls."""
+    told = report(repriced_figures(query, by), part, most)
+    lines = [line for some in evidence for line in ("", *some)]
+    output.write(replace(told, blocks=[*told.blocks, *lines]), form, stream, data)
+
+
+def report(figures: Row, part: Row | None = None, most: int | None = None) -> Report:
+    """In CSV a row of `scenario_by_dimension` for each name and scenario, and for all."""
     rows, total = figures["rows"], figures["total"]
-    if total is None:
-        console.print("no calls in the ledger: ingest some logs first")
-        return
-    for line in [*_reasons(figures["reasons"]), *_swap_lines(figures["scenario_swaps"])]:
-        console.print(line, soft_wrap=not console.is_terminal)
+    kept = output.top(rows, most)
+    left_out = len(rows) - len(kept)
+    lost_alone = [row for row in kept if len(row["scenarios"]) <= MOST_SCENARIOS]
+    return Report(
+        figures=figures | {"selection": part, "rows": kept, "left_out_count": left_out},
+        blocks=[*selected(part), *(_blocks(figures, kept[: most or MOST_ROWS]) if total else [NO_CALLS])],
+        records=lambda: [
+            {"dimension": row["dimension"], "name": row["name"]} | scenario
+            for row in [*kept, *([total] if total else [])]
+            for scenario in row["scenarios"]
+        ],
+        left_out_count=left_out,
+        next_command=after_scenarios(figures | {"rows": lost_alone}),
+    )
+
+
+def _blocks(figures: Row, shown: list[Row]) -> list[str | Table]:
+    by, rows, total = figures["by"], figures["rows"], figures["total"]
     scenarios = [row | {"name": row["scenario"]} for row in total["scenarios"]]
-    print_table(console, "Cost of all calls under each scenario (USD)", _columns(scenarios), scenarios, None)
-    shown = rows[:MOST_ROWS]
-    if len(scenarios) <= MOST_SCENARIOS:
-        for title, columns in scenario_tables(by, total["scenarios"]):
-            print_table(console, title, columns, shown, total)
-    title, columns = verdicts.table(by, rows, total)
-    print_table(console, title, columns, shown, total)
-    if (more := len(rows) - len(shown)) > 0:
-        console.print(f"and {more:,} more, in the totals; all of them with --json")
-    for line in verdicts.lines(figures):
-        console.print(line, soft_wrap=not console.is_terminal)
+    titled = scenario_tables(by, total["scenarios"]) if len(scenarios) <= MOST_SCENARIOS else []
+    blocks: list[str | Table] = [
+        *_reasons(figures["reasons"]),
+        *_swap_lines(figures["scenario_swaps"]),
+        Table("Cost of all calls under each scenario (USD)", _columns(scenarios), scenarios),
+        *(Table(title, columns, shown, total) for title, columns in [*titled, verdicts.table(by, rows, total)]),
+        *more(rows, shown),
+        *verdicts.lines(figures),
+    ]
     if any(row["unpriced_call_count"] for row in scenarios):
-        console.print("+ calls without a price come on top")
+        blocks.append("+ calls without a price come on top")
     if any(_is_estimate(row) for row in scenarios):
-        console.print(
+        blocks.append(
             "from, to: every call that may cross a context bound, or whose tokens were measured, at its bounds"
         )
+    return blocks
 
 
 def _reasons(rows: list[Row]) -> list[str]:

@@ -1,12 +1,13 @@
 """`tokenspread status` as text and as JSON."""
 
-import json
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, TextIO
 
 from pipelines import lock
+from pipelines.report import output
+from pipelines.report.output import Report
 from pipelines.report.text import count, counted, harmless
 from pipelines.status import Status
 
@@ -14,12 +15,24 @@ SHOWN_GAPS = SHOWN_ALERTS = 5
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def write(status: Status, as_json: bool, stream: TextIO) -> None:
-    if as_json:
-        stream.write(json.dumps(asdict(status), default=_json_value, indent=2) + "\n")
-        return
+def write(status: Status, form: str, stream: TextIO, data: Path | None = None) -> None:
+    """As one of output.FORMATS; in CSV a row for each of the last nights."""
     lines = [*_nights(status), *_coverage(status), *_running(status), *_alerts(status), *_disk(status)]
-    stream.writelines(harmless(line) + "\n" for line in lines)
+    told = asdict(status)
+    output.write(
+        Report(told, list(map(harmless, lines)), lambda: told["nights"], next_command=_next(status)), form, stream, data
+    )
+
+
+def _next(status: Status) -> str | None:
+    if not status.nights:
+        return "tokenspread nightly"
+    if status.nights[0]["status"] not in ("published", "unchanged"):
+        return "tokenspread nightly --accept, once what stopped it is understood"
+    if status.gaps:
+        first, last = status.gaps[-1]
+        return f"tokenspread backfill --since {first} --until {last}"
+    return None
 
 
 def _nights(status: Status) -> list[str]:
@@ -96,9 +109,3 @@ def _size(byte_count: int) -> str:
 
 def _minute(instant: str) -> str:
     return instant[:16].replace("T", " ")
-
-
-def _json_value(value: Any) -> str:
-    if isinstance(value, (date, Path)):
-        return str(value)
-    raise TypeError(f"no JSON for {type(value).__name__}")

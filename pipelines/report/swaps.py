@@ -1,15 +1,17 @@
 """Model swaps as measured: those that the history holds, and what two models took and led to on the same features."""
 
-import json
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from itertools import groupby
+from pathlib import Path
 from typing import Any, TextIO
 
 import polars as pl
 
 from pipelines.errors import UserError
+from pipelines.report import output
+from pipelines.report.header import selected
+from pipelines.report.output import Report
 from pipelines.report.text import UNKNOWN, count, counted, harmless, money, share
 from pipelines.warehouse_sources import literal
 
@@ -17,6 +19,7 @@ Query = Callable[[str], pl.DataFrame]
 Row = dict[str, Any]
 Line = tuple[str, str, str, str]  # label, before, after, what changed
 
+MODELS = ("model_swaps",)
 LEAST_ACTION_COUNT = 20
 MOST_SWAPS = 20
 CLASS_LABELS = {
@@ -26,45 +29,51 @@ CLASS_LABELS = {
 NO_EVIDENCE = "no feature has actions on either model alone: nothing measured, a swap would assume the same tokens"
 
 
-def write_past(query: Query, as_json: bool, stream: TextIO, least_action_count: int = LEAST_ACTION_COUNT) -> None:
-    """The swaps that the history holds on `stream`, by feature and day. Raises UserError for a count below 1."""
+def write_past(
+    query: Query, form: str, stream: TextIO, least_action_count: int = LEAST_ACTION_COUNT, part: Row | None = None,
+    most: int | None = None, data: Path | None = None,
+) -> None:  # fmt: skip
+    """The swaps that the history holds, by feature and day, as one of output.FORMATS; in CSV a row of `model_swaps` for
+    each. Raises UserError for a count below 1."""
     if least_action_count < 1:
         raise UserError(f"{least_action_count} actions: a swap needs at least 1 on either side")
     order = "order by feature, swapped_on"
     rows = query(f"from model_swaps(least_action_count := {least_action_count}) {order}").to_dicts()
-    if as_json:
-        _write_json(rows, stream)
-        return
-    _tolerate(stream)
-    stream.write(f"{counted(len(rows), 'swap')} of a feature's main model, of {least_action_count} actions or more\n")
-    for row in rows[:MOST_SWAPS]:
-        stream.write(f"\n{harmless(row['feature'])}, {row['swapped_on']}: {_name(row, 'from')} -> {_name(row, 'to')}\n")
-        _write_lines(_past_lines(row), stream)
-    if more := len(rows[MOST_SWAPS:]):
-        stream.write(f"\nand {more:,} more; all of them with --json or: from model_swaps()\n")
+    kept = rows[:most]
+    lines = [
+        *selected(part),
+        f"{counted(len(rows), 'swap')} of a feature's main model, of {least_action_count} actions or more",
+    ]
+    for row in kept[: most or MOST_SWAPS]:
+        lines += ["", f"{harmless(row['feature'])}, {row['swapped_on']}: {_name(row, 'from')} -> {_name(row, 'to')}"]
+        lines += _aligned(_past_lines(row))
+    if rest := len(rows) - len(kept[: most or MOST_SWAPS]):
+        lines += ["", f"and {rest:,} more; all of them with --top, --json or: from model_swaps()"]
     if undated := query("select count(*) from calls where day is null").item():
-        stream.write(f"\n{counted(undated, 'call')} without an instant: swaps are not looked for among them\n")
+        lines += ["", f"{counted(undated, 'call')} without an instant: swaps are not looked for among them"]
+    last = rows[-1] if rows else None
+    pair = [_quoted_name(last, side) for side in ("from", "to")] if last else []
+    next_command = f"tokenspread swap {' '.join(pair)}" if last else None
+    output.write(Report(kept, lines, lambda: kept, len(rows) - len(kept), next_command), form, stream, data)
 
 
-def write_evidence(query: Query, from_model: str, to_model: str, as_json: bool, stream: TextIO) -> None:
-    """What the two models took and led to where both served, on `stream`. Raises UserError for a model that no call
+def _quoted_name(row: Row, side: str) -> str:
+    return output.quoted("/".join(part for part in (row[f"{side}_provider"], row[f"{side}_model"]) if part))
+
+
+def evidence(query: Query, from_model: str, to_model: str) -> list[str]:
+    """What the two models took and led to where both served, as lines. Raises UserError for a model that no call
     names."""
     for model in (from_model, to_model):
         _check_known(query, model)
     asked = f"swap_evidence({literal(from_model)}, {literal(to_model)})"
     order = f"order by from_action_count desc, feature, list_position({list(CLASS_LABELS)}, token_class)"
     rows = query(f"from {asked} {order}").to_dicts()
-    if as_json:
-        _write_json(rows, stream)
-        return
-    _tolerate(stream)
-    stream.write(f"{harmless(from_model)} -> {harmless(to_model)}, as measured\n")
-    if not rows:
-        stream.write(NO_EVIDENCE + "\n")
+    lines = [f"{harmless(from_model)} -> {harmless(to_model)}, as measured", *([] if rows else [NO_EVIDENCE])]
     for feature, classes in groupby(rows, key=lambda row: row["feature"]):
         group = list(classes)
-        stream.write(f"\n{harmless(feature)}, {group[0]['basis']}\n")
-        _write_lines(_evidence_lines(group), stream)
+        lines += ["", f"{harmless(feature)}, {group[0]['basis']}", *_aligned(_evidence_lines(group))]
+    return lines
 
 
 def _check_known(query: Query, model: str) -> None:
@@ -159,26 +168,10 @@ def _name(row: Row, side: str) -> str:
     return harmless("/".join(part for part in (row[f"{side}_provider"], row[f"{side}_model"]) if part))
 
 
-def _write_lines(lines: list[Line], stream: TextIO) -> None:
+def _aligned(lines: list[Line]) -> list[str]:
     head: Line = ("", "before", "after", "change (95 % interval)")
     widths = [max(len(line[place]) for line in [head, *lines]) for place in range(3)]
-    for label, before, after, change in [head, *lines]:
-        figures = f"{before:>{widths[1]}}  {after:>{widths[2]}}  {change}"
-        stream.write(f"  {label:<{widths[0]}}  {figures}".rstrip() + "\n")
-
-
-def _tolerate(stream: TextIO) -> None:
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
-
-
-def _write_json(rows: list[Row], stream: TextIO) -> None:
-    stream.write(json.dumps(rows, indent=2, default=_json_value, allow_nan=False) + "\n")
-
-
-def _json_value(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    return [
+        f"  {label:<{widths[0]}}  {before:>{widths[1]}}  {after:>{widths[2]}}  {change}".rstrip()
+        for label, before, after, change in [head, *lines]
+    ]

@@ -1,75 +1,100 @@
 """The report: what was read, what it cost and led to, and how far that survives when prices move."""
 
-import json
-from collections.abc import Callable
-from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TextIO
 
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from pipelines.report import verdicts
+from pipelines.report import output, verdicts
 from pipelines.report.figures import DIMENSIONS, Query, report_figures
 from pipelines.report.header import header
+from pipelines.report.next_step import after_report
+from pipelines.report.output import Column, Report, Row, Table
 from pipelines.report.text import count, counted, harmless, mean, money, share
 
-PLAIN_WIDTH = 100
+MODELS = (
+    "about", "costs_apart", "exposure", "guard_findings", "possible_duplicates", "price_book_revision",
+    "price_certainty", "recorded_cost", "recorded_cost_causes", "recorded_cost_gaps", "revenue",
+    "scenario_by_dimension", "sensitivity", "underwater", "unit_economics", "unpriced",
+)  # fmt: skip
 MOST_ROWS = 30
 MOST_SCENARIOS = 4  # side by side in one table
-LEAST_NAME_WIDTH = 12
+NO_CALLS = "no calls in the ledger: ingest some logs first"
+# Of each scenario, in a record.
+SCENARIO_COLUMNS = (
+    "cost_usd", "cost_per_action_usd", "cost_per_outcome_usd", "cost_apart_usd", "revenue_usd", "margin_usd",
+    "margin_share", "survives", "break_even_change_share", "unpriced_call_count",
+)  # fmt: skip
 
 
-def write(query: Query, by: str | None, as_json: bool, stream: TextIO) -> None:
-    """The report on `stream`: JSON, tables on a terminal, plain text elsewhere; without `by` its head alone. UserError
-    for an unknown `by`."""
-    if as_json:
-        stream.write(report_json(query, by) + "\n")
-        return
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")  # a name beyond the terminal's encoding is no reason to stop
+def write(
+    query: Query, by: str | None, form: str, stream: TextIO, part: Row | None = None, most: int | None = None,
+    data: Path | None = None,
+) -> None:  # fmt: skip
+    """The report on `stream` as one of output.FORMATS, of all calls or of the `part` that `query` is about, with the
+    `most` dearest rows; without `by` its head alone. UserError for an unknown `by`."""
     if by is None:
+        output.tolerate(stream)
         stream.writelines(line + "\n" for line in header(report_figures(query, DIMENSIONS[0])))
         return
-    width = None if stream.isatty() else PLAIN_WIDTH
-    print_report(Console(file=stream, width=width, markup=False, highlight=False, emoji=False), query, by)
+    output.write(report(query, by, part, most), form, stream, data)
 
 
-def report_json(query: Query, by: str) -> str:
-    """The report's figures as JSON: money as exact strings, null for unknown."""
-    return json.dumps(report_figures(query, by), default=json_value, indent=2)
-
-
-def print_report(console: Console, query: Query, by: str) -> None:
-    """The report on a console, which decides between tables and plain text."""
-    figures = report_figures(query, by)
-    for line in header(figures):
-        console.print(Text(line), soft_wrap=not console.is_terminal)
-    console.print()
+def report(query: Query, by: str, part: Row | None = None, most: int | None = None) -> Report:
+    """The report's figures: in JSON all of report_figures, in CSV a row for each name and one for all."""
+    figures = report_figures(query, by) | {"selection": part}
     rows, total = figures["rows"], figures["total"]
-    if total is None:
-        console.print("no calls in the ledger: ingest some logs first")
-        return
-    shown = rows[:MOST_ROWS]
-    for title, columns in [*_tables(by, total["scenarios"]), verdicts.table(by, rows, total)]:
-        print_table(console, title, columns, shown, total)
-    if len(rows) > len(shown):
-        rest = len(rows) - len(shown)
-        console.print(f"and {rest:,} more, in the totals; all of them with --json or: select * from unit_economics")
-    for line in verdicts.lines(figures):
-        console.print(line)
-    if note := _revenue_note(figures["by"], rows, total):
-        console.print(note)
+    kept = output.top(rows, most)
+    told = figures | {"rows": kept, "left_out_count": len(rows) - len(kept)}
+    return Report(
+        figures=told,
+        blocks=[*header(figures, part), "", *(_blocks(figures, kept[: most or MOST_ROWS]) if total else [NO_CALLS])],
+        records=lambda: [_record(row) for row in [*kept, *([total] if total else [])]],
+        left_out_count=told["left_out_count"],
+        next_command=after_report(figures),
+    )
+
+
+def _blocks(figures: Row, shown: list[Row]) -> list[str | Table]:
+    by, rows, total = figures["by"], figures["rows"], figures["total"]
+    titled = [*_tables(by, total["scenarios"]), verdicts.table(by, rows, total)]
+    blocks: list[str | Table] = [Table(title, columns, shown, total) for title, columns in titled]
+    blocks += more(rows, shown, "select * from unit_economics")
+    blocks += verdicts.lines(figures)
+    if note := _revenue_note(by, rows, total):
+        blocks.append(note)
     if any(row["unpriced_call_count"] for row in [*shown, total]):
-        console.print("+ calls without a price come on top")
+        blocks.append("+ calls without a price come on top")
         if any(_revenue(row) is not None and row["unpriced_call_count"] for row in [*shown, total]):
-            console.print("< at most: calls without a price would lower it")
+            blocks.append("< at most: calls without a price would lower it")
+    return blocks
 
 
-Column = tuple[str, Callable[[dict[str, Any]], str]]
+def more(rows: list[Row], shown: list[Row], table: str = "") -> list[str]:
+    """How many rows are not shown, and what they cost together."""
+    if len(rows) == len(shown):
+        return []
+    names = {row["name"] for row in shown}
+    rest = [row for row in rows if row["name"] not in names]
+    costs = [row["cost_usd"] for row in rest if row["cost_usd"] is not None]
+    unpriced = sum(row["unpriced_call_count"] for row in rest)
+    told = cost(
+        {"cost_usd": sum(costs, start=Decimal(0)) if costs else None, "unpriced_call_count": unpriced}, "cost_usd"
+    )
+    where = "all of them with --top, --json or --csv" + (f", or: {table}" if table else "")
+    return [f"and {len(rest):,} more, {told} USD, in the totals; {where}"]
+
+
+def _record(row: Row) -> Row:
+    """One row of a spreadsheet: what is published of a name, and of each scenario behind its name."""
+    nested = ("scenarios", "sensitivity", "exposure")
+    of_scenarios = {
+        f"{column} ({scenario['scenario']})": scenario[column]
+        for scenario in row["scenarios"]
+        for column in SCENARIO_COLUMNS
+    }
+    record = {name: value for name, value in row.items() if name not in nested} | of_scenarios
+    return record | {name: value for name, value in row["sensitivity"].items() if name not in record}
+
 
 TAKES: list[Column] = [
     ("actions", lambda row: count(row["action_count"])),
@@ -152,30 +177,6 @@ def _scenario_margin(scenarios: list[dict[str, Any]], number: int) -> Column:
     return harmless(scenarios[number]["scenario"]), cell
 
 
-def print_table(console: Console, title: str, columns: list[Column], rows: list[dict], total: dict | None) -> None:
-    cells = [[harmless(row["name"]), *(cell(row) for _, cell in columns)] for row in rows]
-    footer = ["all", *(cell(total) for _, cell in columns)] if total else [""] * (len(columns) + 1)
-    headers = ["", *(name for name, _ in columns)]
-    texts = zip(*cells, footer, *zip(*(header.split("\n") + [""] for header in headers), strict=False), strict=True)
-    widths = [max(map(cell_len, column)) for column in texts]
-    # A figure is never cut: the name gives way, and a table of wider figures runs over the edge.
-    between = 2 * len(widths)
-    widths[0] = min(widths[0], max(console.width - sum(widths[1:]) - between, LEAST_NAME_WIDTH))
-    table = Table(show_footer=total is not None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.box = box.SIMPLE_HEAD if console.is_terminal else None
-    for number, (name, width) in enumerate(zip(headers, widths, strict=True)):
-        justify = "right" if number else "left"
-        table.add_column(Text(name), footer[number], width=width, justify=justify, no_wrap=True, overflow="ellipsis")
-    for row in cells:
-        table.add_row(*map(Text, row))
-    room = console.width
-    console.width = max(room, sum(widths) + between)
-    console.print(Text(title, style="italic"))
-    console.print(table)
-    console.width = room
-    console.print()
-
-
 def cost(row: dict[str, Any], column: str) -> str:
     return money(row[column]) + ("+" if row["unpriced_call_count"] and row[column] is not None else "")
 
@@ -186,11 +187,3 @@ def at_most(scenario: dict[str, Any], column: str, shown: str) -> str:
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def json_value(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    raise TypeError(f"no JSON for {type(value).__name__}")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pipelines import warehouse
 from pipelines.errors import UserError
-from pipelines.report import terminal, text
+from pipelines.report import output, terminal, text
 from pipelines.report.figures import DIMENSIONS
 from tests.sql import builders
 
@@ -35,7 +35,7 @@ def query():
 
 def printed(query, by="feature", as_json=False):
     stream = io.StringIO()
-    terminal.write(query, by, as_json, stream)
+    terminal.write(query, by, "json" if as_json else "text", stream)
     return stream.getvalue()
 
 
@@ -75,7 +75,8 @@ def test_text_of_a_log_cannot_steer_the_terminal(query, by):
     plain = printed(query, by)
     assert all(char.isprintable() or char == "\n" for char in plain)
     colourful = io.StringIO()
-    terminal.print_report(Console(file=colourful, force_terminal=True, width=100, markup=False), query, by)
+    console = Console(file=colourful, force_terminal=True, width=100, markup=False)
+    output.print_blocks(console, terminal.report(query, by))
     assert "\x1b[2J" not in colourful.getvalue() and "\u202e" not in colourful.getvalue()
     if by == "feature":
         assert "[red]x\\x1b[2J\\u202e" in plain
@@ -83,9 +84,12 @@ def test_text_of_a_log_cannot_steer_the_terminal(query, by):
 
 @pytest.mark.parametrize("by", DIMENSIONS)
 def test_plain_text_is_plain_and_fits(query, by):
-    plain = printed(query, by)
-    assert plain.isascii()
-    assert max(len(line.rstrip()) for line in plain.splitlines()) <= 100
+    assert printed(query, by).isascii()
+    tables = [block for block in terminal.report(query, by).blocks if isinstance(block, output.Table)]
+    stream = io.StringIO()
+    output.write(output.Report({}, tables, list), "text", stream)
+    assert len(tables) > 3
+    assert max(len(line.rstrip()) for line in stream.getvalue().splitlines()) <= 100
 
 
 def test_long_names_give_way_to_figures():

@@ -183,7 +183,7 @@ def test_tickets_through_a_mapping_with_cost_per_done_ticket(tmp_path):
     (equal,) = one(settings, "select count(*) from calls where abs(cost_usd - recorded_cost_usd) <= 0.000001")
     assert equal + 27 == 125  # of 136 cost what the list says, as long as all writes cost what five-minute ones do
     printed = io.StringIO()
-    terminal.write(lambda query: stages.query(settings, query), "model", False, printed)
+    terminal.write(lambda query: stages.query(settings, query), "model", "text", printed)
     assert (
         "            11 calls of anthropic/claude-sonnet-4-6 cost 6.80 USD more in the log: rates of claude-opus-4-6\n"
         "            38 calls of 2 models cost 5.73 USD less in the log: 1-hour writes at the 5-minute rate\n"

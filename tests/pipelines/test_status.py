@@ -133,11 +133,11 @@ def test_as_text_and_as_json(tmp_path, capsys):
     shop.night()
     nights.run(settings_of(tmp_path), DAY)
     seen = status.look(settings_of(tmp_path))
-    report.write(seen, False, sys.stdout)
+    report.write(seen, "text", sys.stdout)
     text = capsys.readouterr().out
     assert f"last night  for {DAY}: published, started " in text
     assert "days        2026-10-01 to 2026-10-01 (UTC), 1 day\nrunning     nothing\nalerts      none\ndisk " in text
-    report.write(seen, True, sys.stdout)
+    report.write(seen, "json", sys.stdout)
     assert json.loads(capsys.readouterr().out)["first_day"] == "2026-10-01"
 
 

@@ -36,7 +36,7 @@ SHOP = {
 def of(given, by="feature", as_json=False):
     stream = io.StringIO()
     with builders.catalogue(given) as connection:
-        terminal.write(lambda sql: warehouse.frame_of(connection, sql), by, as_json, stream)
+        terminal.write(lambda sql: warehouse.frame_of(connection, sql), by, "json" if as_json else "text", stream)
     return stream.getvalue()
 
 
