@@ -33,8 +33,6 @@ TABLES = (
     "revenue",
     "tokens_per_action",
     "cost_per_outcome",
-    "action_totals",
-    "action_percentiles",
     "unit_economics",
     "dearest_actions",
     "hours",
@@ -66,10 +64,7 @@ UNPUBLISHED = {
     "scenario_cells": "temporary view",
     "scenario_activity": "temporary table",
     "scenario_counts": "temporary table",
-    # apart from what reads them: the memory of both would add up
-    "scenario_costs": "temporary table",
-    "action_totals": "temporary table",
-    "action_percentiles": "temporary table",
+    "scenario_costs": "temporary table",  # apart from what is joined to it: their memory would add up
 }
 PUBLISHED = tuple(name for name in VIEWS + TABLES if name not in UNPUBLISHED)
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.

@@ -39,11 +39,6 @@ create or replace macro integer_median(amounts) as
         list_sort(amounts)[(len(amounts) + 1) // 2]::hugeint + list_sort(amounts)[len(amounts) // 2 + 1]::hugeint, 2
     );
 
--- Whether the value up to which `rank` of `total` values come is the percentile of that share or above it: the least such
--- value is, as quantile_disc has it.
-create or replace macro reaches(share, total, rank) as
-    rank >= total - floor(total - share::double * total);
-
 -- The least integer that is not below amount / divisor; null for a divisor of 0. Divisor >= 0. (`//` cuts towards zero.)
 create or replace macro divide_up(amount, divisor) as
     amount::hugeint // nullif(divisor::hugeint, 0)

@@ -25,7 +25,7 @@ with attributed_actions as (
     from actions
 ),
 
-action_totals as materialized (
+action_totals as (
     -- Whole actions at every level first, so that neither counts nor percentiles see a part of one.
     select
         feature,
@@ -56,59 +56,13 @@ totals as (
         sum(cache_read_tokens) as cache_read_tokens,
         sum(output_tokens) as output_tokens,
         count(output_tokens) as known_output_count,
-        max(input_tokens + output_tokens) as max_tokens,
+        quantile_disc(input_tokens + output_tokens, [0.5, 0.9, 0.99, 1]) as token_percentiles,
         sum(cost_pico) as cost_pico,
+        quantile_disc(cost_pico, [0.5, 0.9]) as cost_percentiles,
         sum(unknown_usage_call_count)::bigint as unknown_usage_call_count,
         sum(unpriced_call_count)::bigint as unpriced_call_count,
         sum(error_call_count)::bigint as error_call_count,
     from action_totals
-    group by feature, user_id
-),
-
-value_counts as (
-    -- Values with how often they come, which spill where they do not fit the memory: the lists of quantile_disc do not.
-    select
-        feature,
-        user_id,
-        'tokens' as measure,
-        input_tokens + output_tokens as value,
-        count(*) as value_count,
-    from action_totals
-    where value is not null
-    group by all
-    union all
-    select
-        feature,
-        user_id,
-        'cost' as measure,
-        cost_pico as value,
-        count(*) as value_count,
-    from action_totals
-    where value is not null
-    group by all
-),
-
-ranks as (
-    select
-        feature,
-        user_id,
-        measure,
-        value,
-        sum(value_count) over (partition by feature, user_id, measure order by value) as rank,
-        sum(value_count) over (partition by feature, user_id, measure) as total,
-    from value_counts
-),
-
-percentiles as (
-    select
-        feature,
-        user_id,
-        min(value) filter (where measure = 'tokens' and reaches(0.5, total, rank)) as p50_tokens,
-        min(value) filter (where measure = 'tokens' and reaches(0.9, total, rank)) as p90_tokens,
-        min(value) filter (where measure = 'tokens' and reaches(0.99, total, rank)) as p99_tokens,
-        min(value) filter (where measure = 'cost' and reaches(0.5, total, rank)) as p50_cost_pico,
-        min(value) filter (where measure = 'cost' and reaches(0.9, total, rank)) as p90_cost_pico,
-    from ranks
     group by feature, user_id
 ),
 
@@ -139,14 +93,14 @@ select
     totals.input_tokens / nullif(totals.known_input_count, 0) as input_tokens_per_action,
     totals.cache_read_tokens / nullif(totals.known_input_count, 0) as cache_read_tokens_per_action,
     totals.output_tokens / nullif(totals.known_output_count, 0) as output_tokens_per_action,
-    percentiles.p50_tokens as p50_tokens_per_action,
-    percentiles.p90_tokens as p90_tokens_per_action,
-    percentiles.p99_tokens as p99_tokens_per_action,
-    totals.max_tokens as max_tokens_per_action,
+    totals.token_percentiles[1] as p50_tokens_per_action,
+    totals.token_percentiles[2] as p90_tokens_per_action,
+    totals.token_percentiles[3] as p99_tokens_per_action,
+    totals.token_percentiles[4] as max_tokens_per_action,
     usd_from_pico(totals.cost_pico) as cost_usd,
     usd_from_pico(divide_half_even(totals.cost_pico, totals.action_count)) as cost_per_action_usd,
-    usd_from_pico(percentiles.p50_cost_pico) as p50_cost_per_action_usd,
-    usd_from_pico(percentiles.p90_cost_pico) as p90_cost_per_action_usd,
+    usd_from_pico(totals.cost_percentiles[1]) as p50_cost_per_action_usd,
+    usd_from_pico(totals.cost_percentiles[2]) as p90_cost_per_action_usd,
     totals.unknown_usage_call_count,
     totals.unpriced_call_count,
     totals.error_call_count,
@@ -154,6 +108,3 @@ from totals
 inner join users
     on totals.feature is not distinct from users.feature
     and totals.user_id is not distinct from users.user_id
-left join percentiles
-    on totals.feature is not distinct from percentiles.feature
-    and totals.user_id is not distinct from percentiles.user_id
