@@ -70,8 +70,8 @@ $(VENV)/.core: $(VENV)/.created pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.all: $(VENV)/.created pyproject.toml constraints.txt
-	@echo "installing tokenspread with the extras dev and schedule into $(VENV)"
-	@$(PIP) -c constraints.txt -e '.[dev,schedule]'
+	@echo "installing tokenspread with the extras dev, notebook and schedule into $(VENV)"
+	@$(PIP) -c constraints.txt -e '.[dev,notebook,schedule]'
 	@touch $@ $(VENV)/.core
 
 # The validator of FOCUS wants packages of its own, on Python 3.12; without one its test is skipped, and says so.
