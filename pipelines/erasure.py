@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from pipelines.errors import LedgerBusy
 from pipelines.ledger import Ledger
+from pipelines.log_files import PAGE
 from pipelines.manifest import now
 
 CALLS, USER = "calls", "user"  # kinds: calls of days before a horizon; a person's name
@@ -27,7 +28,8 @@ def is_open(store: Ledger) -> bool:
 
 def finish(store: Ledger) -> None:
     """Removes what still holds erased rows, once the published catalogue is made without them: every other catalogue,
-    the ledger's superseded files and, after a person, the manifest's free pages. Safe to repeat, and to be killed in.
+    the page, the ledger's superseded files and, after a person, the manifest's free pages. Safe to repeat, and to be
+    killed in.
 
     A reader that has an older catalogue open loses the files behind it at once, not after a week.
     """
@@ -40,6 +42,8 @@ def finish(store: Ledger) -> None:
     for path in (store.data / "catalog").iterdir():
         if path != link.resolve():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in store.data.glob(f"*{PAGE}*"):  # whose data is packed: no search would find a name in it
+        path.unlink()
     _remove_superseded(store, version)
     if any(row["kind"] == USER for row in due):
         _scrub(store)

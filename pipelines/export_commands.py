@@ -66,3 +66,4 @@ def _export_metrics(
         sys.stdout.write("\n".join(map(harmless, text.split("\n"))) if sys.stdout.isatty() else text)
     else:
         exports.write_text(to, text, overwrite)
+        print(f"{harmless(str(to))}: the last night", file=sys.stderr)

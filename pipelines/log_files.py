@@ -19,11 +19,11 @@ from pipelines.zstd import ZstdStream
 
 GZIP, ZSTD, PARQUET, BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"\xef\xbb\xbf"
 NO_FILE = "a pipe, socket, device or folder, not a file"
-DATA_FOLDER_HAS, METRICS = (".lock", "manifest.sqlite"), "metrics.prom"
+DATA_FOLDER_HAS, METRICS, PAGE = (".lock", "manifest.sqlite"), "metrics.prom", "report.html"
 # what stands in a data folder and is no log, also where a user keeps logs in the same folder
 OWN_FOLDERS = ("catalog", "kept_lines", "ledger", "outcomes", "prefect", "quarantine", "reports", "staging")
-OWN_FILES = (".night.lock", METRICS, "manifest.sqlite-shm", "manifest.sqlite-wal", "warehouse.duckdb", *OWN_FOLDERS)
-OWN = (*DATA_FOLDER_HAS, *OWN_FILES)
+OWN_FILES = (".night.lock", "manifest.sqlite-shm", "manifest.sqlite-wal", "warehouse.duckdb", *OWN_FOLDERS)
+OWN = (*DATA_FOLDER_HAS, METRICS, PAGE, *OWN_FILES)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from pipelines import alert_desk, alert_rules, dated, gate, metrics, night_book, night_rules, retention, stages
+from pipelines import (
+    alert_desk,
+    alert_rules,
+    dated,
+    gate,
+    leavings,
+    night_book,
+    night_rules,
+    retention,
+    stages,
+)
 from pipelines.errors import GateClosed, LedgerBusy, UserError
 from pipelines.night_book import Row
 from pipelines.night_rules import Rules
@@ -91,7 +101,7 @@ def run(
     try:
         return _recorded(settings, day, accept, step, tell, is_quiet)
     finally:  # also of a night that failed: a scraper that hears nothing new takes the last one for good
-        _leave_metrics(settings, tell)
+        leavings.metrics_text(settings, tell)
 
 
 def _recorded(settings: Settings, day: date, accept: bool, step: Step, tell: Tell, is_quiet: bool) -> Night:
@@ -118,13 +128,6 @@ def _recorded(settings: Settings, day: date, accept: bool, step: Step, tell: Tel
             _tell_at_once(settings, alert_rules.of_failure(night_book.reason(error), day), tell)
         raise
     return night
-
-
-def _leave_metrics(settings: Settings, tell: Tell) -> None:
-    try:
-        metrics.leave(settings)
-    except Exception as trouble:  # what the night did is done, whoever may hear of it
-        tell("metrics", trouble=night_book.reason(trouble))
 
 
 def _wait_seconds(settings: Settings) -> float:
@@ -194,7 +197,7 @@ def _carried_out(course: Course, accept: bool, row: Row) -> Night:
         restated=_restated(course, catalogue.name, row.last_catalogue),
         alerts=_alerts(course, unreadable, row.since),
         unreadable=unreadable,
-        notes=built.notes,
+        notes=[*built.notes, *leavings.page(settings, catalogue, course.tell)],
     )
     path = course.step("report", partial(report.write, night, settings.data, partial(stages.query, settings)))
     course.tell("report", path=path)

@@ -34,6 +34,7 @@ Where = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON, exact.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="A row for each name as CSV, exact.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="The same tables as GitHub Markdown.")]
+Html = Annotated[Path | None, typer.Option(help="Write the report as one HTML page, to be opened in a browser.")]
 ShapeName = Annotated[
     str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")
 ]

@@ -25,6 +25,11 @@ from transforms.scenarios.definitions import Scenario
 MOST_STEPS = 1_000
 TERMS = ("allocated_costs", "contract_terms")  # of the models, those about all calls of a contract
 DAY_US = 86_400_000_000
+COSTS_APART = """
+select dimension, name, scenario, cost_apart_usd
+from scenario_by_dimension
+where dimension in ('all', 'feature')
+"""
 BRIDGED = ("all", "feature", "user", "customer", "model", "day")
 
 
@@ -101,6 +106,13 @@ def asked_of(
         warehouse.make_tables(connection, {*again} - {CUBE})
         part = None if selected.is_all else selection.entered(connection, settings, selected, names, "memory")
         yield ask, part
+
+
+def costs_apart(settings: Settings, changes: Sequence[str]) -> pl.DataFrame:
+    """What each feature, and all, cost beside tokens and fees under each change of all prices, such as -30%: dimension,
+    name, scenario and cost_apart_usd (null: nothing), actual among them. Raises UserError."""
+    with asked(chosen(settings, changes, None), settings, "scenario_by_dimension") as ask:
+        return ask(COSTS_APART)
 
 
 class Prices(NamedTuple):

@@ -1,8 +1,5 @@
-"""docs/exports.md: its commands print what it shows; its lists of columns and metrics are those of the code."""
+"""docs/exports.md: its lists of columns and metrics are those of the code."""
 
-import contextlib
-import io
-import os
 import re
 from pathlib import Path
 
@@ -10,7 +7,6 @@ import polars as pl
 import pytest
 
 from pipelines import exports, metrics, stages
-from pipelines.cli import app
 from pipelines.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -28,36 +24,6 @@ def folder(tmp_path_factory) -> Path:
     stages.ingest(settings)
     stages.build(settings)
     return folder
-
-
-def steps() -> list[tuple[str, list[str]]]:
-    """Commands with what the page shows of their output."""
-    found: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ tokenspread "):
-                found.append((line.removeprefix("$ tokenspread "), []))
-            else:
-                found[-1][1].append(line)
-    return found
-
-
-def test_the_commands_print_what_the_page_shows(folder):
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        for command, shown in steps():
-            printed = io.StringIO()
-            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-                app(command.split(), standalone_mode=False)
-            lines = printed.getvalue().splitlines()
-            if "..." in shown:
-                shown = [line for line in shown if line != "..."]
-                assert shown and "\n".join(shown) in "\n".join(lines), command
-            else:
-                assert lines == shown, command
-    finally:
-        os.chdir(before)
 
 
 def cells(section: str) -> list[str]:
