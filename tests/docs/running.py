@@ -115,7 +115,8 @@ def _printed(command: str) -> tuple[str, int]:
 def problem_of(line: str) -> str | None:
     """What is wrong with a `tokenspread` command as it is written in a page; brackets mark what may be left out."""
     words = shlex.split(re.sub(r"(?<=\s)\[|\](?=\s|$)", "", line), comments=True)
-    words = words[1 : words.index("|")] if "|" in words else words[1:]
+    end = next((number for number, word in enumerate(words) if word in ("|", "<", ">")), len(words))
+    words = words[1:end]
     command: Any = typer.main.get_command(cli.app)
     while hasattr(command, "commands") and words[:1] != ["--help"]:
         if not words or words[0] not in command.commands:
