@@ -109,6 +109,10 @@ def test_the_break_even_is_marked(open_page: Callable, desk: Any) -> None:
         assert found[name]["break_even"] == (UNKNOWN if change is None else f"<{share(change, signed=True)}")
 
 
+def test_a_margin_that_few_features_earn_for_says_so(open_page: Callable, desk: Any) -> None:
+    assert "Revenue is told for 3 of 8 features" in open_page(desk.page).tab.locator("#marks").inner_text()
+
+
 def test_money_is_shown_as_the_terminal_shows_it(open_page: Callable, desk: Any) -> None:
     tab = open_page(desk.page).tab
     texts = [

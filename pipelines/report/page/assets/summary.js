@@ -134,5 +134,11 @@ function summary(page) {
       `+ marks a cost to which ${counted(now.unpriced, "call")} without a price come on top; < a ` +
         "margin or break-even that these would lower.",
     );
+  const earning = prices.rows.filter((subject) => subject.revenue !== null).length;
+  if (total.revenue !== null && earning < prices.rows.length)
+    marks.push(
+      `Revenue is told for ${count(earning)} of ${counted(prices.rows.length, "feature")}; the margin takes off the ` +
+        "cost of all of them.",
+    );
   byId("marks").textContent = marks.join(" ");
 }
