@@ -14,12 +14,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from pipelines import scenario_desk, stages
-from pipelines.report.page import html
+from pipelines import pages, stages
 from pipelines.settings import Settings
 
 CALLS = 600_000
@@ -97,7 +95,7 @@ addEventListener("DOMContentLoaded", () => {
 def written(settings: Settings, path: Path) -> tuple[float, float]:
     """Seconds and MB that it takes to write the page."""
     start = time.perf_counter()
-    html.write(path, partial(stages.query, settings), partial(scenario_desk.costs_apart, settings))
+    pages.write(settings, path, overwrite=True)
     return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines import assembly, lock
 from pipelines.durable import fsync, owners_alone
 from pipelines.errors import LedgerBusy, StorageTrouble, UserError
-from pipelines.log_files import OWN_FOLDERS
+from pipelines.log_files import OWN_FOLDERS, is_data_folder
 
 
 @contextmanager
@@ -60,3 +60,15 @@ def refuse_what_is_not_ours(data: Path) -> None:
             fact = f"has a {name!r} and no manifest that knows it"
             fix = "restore manifest.sqlite from a backup, or choose another --data folder"
             raise UserError(f"{data}: {fact}; {fix}")
+
+
+def refuse_place(path: Path, overwrite: bool) -> None:
+    """Raises UserError for a place where a file for others must not be written: in a data folder, or over another."""
+    inner = path.absolute().parent.resolve()
+    for folder in (inner, *inner.parents):
+        if is_data_folder(folder):
+            raise UserError(f"{path}: is in the data folder {folder}, which is not for files of others; choose another")
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file, or the folder around it")
+    if path.exists() and not overwrite:
+        raise UserError(f"{path}: is there already; choose another path, or say --overwrite")

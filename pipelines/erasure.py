@@ -42,8 +42,8 @@ def finish(store: Ledger) -> None:
     for path in (store.data / "catalog").iterdir():
         if path != link.resolve():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in store.data.glob(f"*{PAGE}*"):  # whose data is packed: no search would find a name in it
-        path.unlink()
+    for path in (store.data / PAGE, *store.data.glob(f".{PAGE}.*.unfinished")):
+        path.unlink(missing_ok=True)  # its data is packed: no search would find a name in it
     _remove_superseded(store, version)
     if any(row["kind"] == USER for row in due):
         _scrub(store)

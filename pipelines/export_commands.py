@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.errors import UserError
-from pipelines.options import Config, Data, examples
+from pipelines.options import Config, Data, Overwrite, examples
 from pipelines.settings import Settings
 
 PROMETHEUS = "prometheus"
@@ -23,7 +23,6 @@ To = Annotated[
     Path | None,
     typer.Option(help="A folder, or for one name a file. [default: here; prometheus: the output]", show_default=False),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Take the place of files that are there.")]
 Account = Annotated[str | None, typer.Option(help="BillingAccountId of focus, which no log tells. [default: unknown]")]
 EXAMPLES = examples(
     "tokenspread export calls unit_economics --to exported",

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from pipelines import sandbox, warehouse
+from pipelines.data_folder import refuse_place
 from pipelines.durable import owners_alone, replacing
 from pipelines.errors import StorageTrouble, UserError
-from pipelines.log_files import is_data_folder
 from pipelines.settings import Settings
 from pipelines.warehouse_models import PUBLISHED, SQL, model_header
 from pipelines.warehouse_sources import Ask, identifier, literal
@@ -54,13 +54,13 @@ def export(
         _refuse_unknown(name)
     targets = _targets(names, file_format, to)
     for path in targets.values():
-        _refuse_place(path, overwrite)
+        refuse_place(path, overwrite)
     return [_written(link, name, path, file_format or ENDINGS[path.suffix], account) for name, path in targets.items()]
 
 
 def write_text(path: Path, text: str, overwrite: bool) -> None:
     """A file that others may read as the umask has it. Raises UserError."""
-    _refuse_place(path, overwrite)
+    refuse_place(path, overwrite)
     try:
         with replacing(path.absolute()) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
@@ -81,28 +81,21 @@ def _targets(names: list[str], file_format: str | None, to: Path | None) -> dict
     if file_format not in (None, *ENDING_OF):
         raise UserError(f"--format {file_format}: no such format; write {', '.join(ENDING_OF)}")
     folder = Path(".") if to is None else to
-    if to is None or to.is_dir() or to.suffix not in ENDINGS:
-        ending = ENDING_OF[file_format or "parquet"]
-        targets = {name: folder / f"{name.removeprefix(COOKBOOK)}{ending}" for name in names}
+    ending = "" if to is None or to.is_dir() else to.suffix.lower()
+    if ending and ending not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise UserError(f"--to {to}: {to.suffix} is the ending of no format; write {known}, or make that folder first")
+    if not ending:
+        own = ENDING_OF[file_format or "parquet"]
+        targets = {name: folder / f"{name.removeprefix(COOKBOOK)}{own}" for name in names}
         if len({*targets.values()}) < len(targets):
             raise UserError(f"{', '.join(names)}: two of them are a file of one name; export them one by one")
         return targets
     if len(set(names)) > 1:
         raise UserError(f"--to {to}: is one file, for {len(set(names))} names; name a folder")
-    if file_format not in (None, ENDINGS[to.suffix]):
+    if file_format not in (None, ENDINGS[ending]):
         raise UserError(f"--to {to}: is of another format than --format {file_format}; leave one of them out")
     return {names[0]: to}
-
-
-def _refuse_place(path: Path, overwrite: bool) -> None:
-    inner = path.absolute().parent.resolve()
-    for folder in (inner, *inner.parents):
-        if is_data_folder(folder):
-            raise UserError(f"{path}: is in the data folder {folder}, which is not for files of others; choose another")
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a file, or the folder around it")
-    if path.exists() and not overwrite:
-        raise UserError(f"{path}: is there already; choose another path, or say --overwrite")
 
 
 def _written(link: Path, name: str, path: Path, file_format: str, account: str | None) -> Written:

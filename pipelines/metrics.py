@@ -12,9 +12,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from pipelines import questions, status
+from pipelines import night_book, questions, status
 from pipelines.durable import lend, replacing
 from pipelines.log_files import METRICS
+from pipelines.night_book import Tell
 from pipelines.settings import Settings
 from pipelines.status import Status
 
@@ -85,14 +86,16 @@ def text(settings: Settings) -> str:
     return "".join(samples.lines())
 
 
-def leave(settings: Settings) -> Path:
-    """DATA/metrics.prom, for whoever may read the data folder. Raises UserError."""
-    path = settings.data / METRICS
-    told = text(settings)
-    with replacing(path) as unfinished:
-        unfinished.write_text(told, encoding="utf-8")
-        lend(unfinished, 0o600)
-    return path
+def leave(settings: Settings, tell: Tell) -> None:
+    """DATA/metrics.prom, for whoever may read the data folder. What the night did is done: trouble is told, and stops
+    nothing."""
+    try:
+        told = text(settings)
+        with replacing(settings.data / METRICS) as unfinished:
+            unfinished.write_text(told, encoding="utf-8")
+            lend(unfinished, 0o600)
+    except Exception as trouble:
+        tell("metrics", trouble=night_book.reason(trouble))
 
 
 def _add_night(found: Status, samples: Samples) -> None:

@@ -1,6 +1,6 @@
 """One row of the manifest for each nightly run: what it was for, what it did, how it ended."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +12,7 @@ from pipelines.errors import GateClosed, NotPublished, UserError
 from pipelines.manifest import now
 
 NIGHT_LOCK = ".night.lock"
+Tell = Callable[..., None]  # a stage of a night by its name, and its figures
 
 
 @dataclass

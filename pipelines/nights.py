@@ -17,14 +17,15 @@ from pipelines import (
     alert_rules,
     dated,
     gate,
-    leavings,
+    metrics,
     night_book,
     night_rules,
+    pages,
     retention,
     stages,
 )
 from pipelines.errors import GateClosed, LedgerBusy, UserError
-from pipelines.night_book import Row
+from pipelines.night_book import Row, Tell
 from pipelines.night_rules import Rules
 from pipelines.report import night as report
 from pipelines.report import stage_log
@@ -48,9 +49,6 @@ class Step(Protocol):
 
 def directly(name: str, work: Callable[[], T]) -> T:
     return work()
-
-
-Tell = Callable[..., None]  # a stage by its name, and its figures
 
 
 def day_of(scheduled: datetime) -> date:
@@ -101,7 +99,7 @@ def run(
     try:
         return _recorded(settings, day, accept, step, tell, is_quiet)
     finally:  # also of a night that failed: a scraper that hears nothing new takes the last one for good
-        leavings.metrics_text(settings, tell)
+        metrics.leave(settings, tell)
 
 
 def _recorded(settings: Settings, day: date, accept: bool, step: Step, tell: Tell, is_quiet: bool) -> Night:
@@ -197,7 +195,7 @@ def _carried_out(course: Course, accept: bool, row: Row) -> Night:
         restated=_restated(course, catalogue.name, row.last_catalogue),
         alerts=_alerts(course, unreadable, row.since),
         unreadable=unreadable,
-        notes=[*built.notes, *leavings.page(settings, catalogue, course.tell)],
+        notes=[*built.notes, *pages.leave(settings, catalogue, course.tell)],
     )
     path = course.step("report", partial(report.write, night, settings.data, partial(stages.query, settings)))
     course.tell("report", path=path)

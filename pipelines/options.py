@@ -35,6 +35,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="The same figures as JSON, 
 AsCsv = Annotated[bool, typer.Option("--csv", help="A row for each name as CSV, exact.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="The same tables as GitHub Markdown.")]
 Html = Annotated[Path | None, typer.Option(help="Write the report as one HTML page, to be opened in a browser.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Take the place of files that are there.")]
 ShapeName = Annotated[
     str | None, typer.Option("--shape", help="Read the logs as this shape instead of recognising it.")
 ]

@@ -1,8 +1,6 @@
 """The door to the report and to bills: `tokenspread report` and `reconcile`. What is heavy is imported inside."""
 
 import sys
-from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +15,7 @@ from pipelines.options import (
     Config,
     Data,
     Html,
+    Overwrite,
     Since,
     Top,
     Until,
@@ -43,30 +42,23 @@ def register(app: typer.Typer) -> None:
 def report(
     by: By = "feature", top: Top = None, since: Since = None, until: Until = None, where: Where = None,
     as_json: AsJson = False, as_csv: AsCsv = False, as_markdown: AsMarkdown = False, html: Html = None,
-    data: Data = None, config: Config = None,
+    overwrite: Overwrite = False, data: Data = None, config: Config = None,
 ) -> None:  # fmt: skip
     """Show the published figures, of all calls or of some; or write all as one HTML page."""
-    from pipelines import selection
+    from pipelines import pages, selection
     from pipelines.report import terminal
+    from pipelines.report.text import harmless
 
     form, selected = form_of(as_json, as_csv, as_markdown), selection.of(since, until, where)
     settings = Settings.load(config, data=data)
     if html:
         if top or not selected.is_all or form != "text":
             raise UserError("--html: the page is of all calls, and a format of its own; leave the other options out")
-        _write_page(html, settings)
+        pages.write(settings, html, overwrite)
+        print(f"{harmless(str(html))}: written; open it in a browser", file=sys.stderr)
         return
     with selection.asked(settings, selected, *terminal.MODELS) as (ask, part):
         terminal.write(ask, by, form, sys.stdout, part, top, settings.data)
-
-
-def _write_page(path: Path, settings: Settings) -> None:
-    from pipelines import scenario_desk, stages
-    from pipelines.report.page import html as page
-    from pipelines.report.text import harmless
-
-    page.write(path, partial(stages.query, settings), partial(scenario_desk.costs_apart, settings))
-    print(f"{harmless(str(path))}: written; open it in a browser", file=sys.stderr)
 
 
 def reconcile(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -79,19 +80,26 @@ def bridge(settings: Settings, text: str, by: str) -> dict[str, Any]:
 
 
 @contextmanager
-def asked(scenarios: Sequence[Scenario], settings: Settings, *names: str) -> Iterator[Ask]:
-    """Queries to the models `names` under `scenarios`, and to all that is published. Raises UserError."""
-    with asked_of(Selection(), scenarios, settings, *names) as (ask, _):
+def asked(
+    scenarios: Sequence[Scenario], settings: Settings, *names: str, catalogue: Path | None = None
+) -> Iterator[Ask]:
+    """Queries to the models `names` under `scenarios`, and to all that is published, by `catalogue` where it is given.
+    Raises UserError."""
+    with asked_of(Selection(), scenarios, settings, *names, catalogue=catalogue) as (ask, _):
         yield ask
 
 
 @contextmanager
 def asked_of(
-    selected: Selection, scenarios: Sequence[Scenario], settings: Settings, *names: str
+    selected: Selection,
+    scenarios: Sequence[Scenario],
+    settings: Settings,
+    *names: str,
+    catalogue: Path | None = None,
 ) -> Iterator[tuple[Ask, dict[str, Any] | None]]:
     """The same of a part of the calls, and what that is, as `selection.asked` has it; scenarios find what they are
     about, and a contract what it comes to, in all calls. Raises UserError."""
-    link = settings.data / "warehouse.duckdb"
+    link = catalogue or settings.data / "warehouse.duckdb"
     sandbox.check_published(link)
     with selection.told_of(link), sandbox.connect_sandboxed(link) as connection:
         ask = partial(warehouse.frame_of, connection)
@@ -108,10 +116,10 @@ def asked_of(
         yield ask, part
 
 
-def costs_apart(settings: Settings, changes: Sequence[str]) -> pl.DataFrame:
-    """What each feature, and all, cost beside tokens and fees under each change of all prices, such as -30%: dimension,
-    name, scenario and cost_apart_usd (null: nothing), actual among them. Raises UserError."""
-    with asked(chosen(settings, changes, None), settings, "scenario_by_dimension") as ask:
+def costs_apart(settings: Settings, catalogue: Path, changes: Sequence[str]) -> pl.DataFrame:
+    """By `catalogue`, what each feature, and all, cost beside tokens and fees under each change of all prices, such as
+    -30%: dimension, name, scenario and cost_apart_usd (null: nothing), actual among them. Raises UserError."""
+    with asked(chosen(settings, changes, None), settings, "scenario_by_dimension", catalogue=catalogue) as ask:
         return ask(COSTS_APART)
 
 

@@ -4,14 +4,12 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines import scenario_desk, stages
-from pipelines.report.page import html
+from pipelines import pages, stages
 from pipelines.settings import Settings
 
 DESK = Path(__file__).resolve().parents[2] / "sample_logs" / "support_desk"
@@ -40,7 +38,7 @@ def published(folder: Path, logs: list[Path], **given: Any) -> Ledger:
     settings = Settings.load(None, logs=list(map(str, logs)), data=folder / "data", **given)
     stages.ingest(settings)
     stages.build(settings)
-    html.write(folder / "page.html", partial(stages.query, settings), partial(scenario_desk.costs_apart, settings))
+    pages.write(settings, folder / "page.html", overwrite=True)
     return Ledger(settings, folder / "page.html")
 
 

@@ -5,16 +5,17 @@ import gzip
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipelines import cli, nights, retention, scenario_desk, stages
+from pipelines import cli, nights, pages, retention, sandbox, scenario_desk, stages
 from pipelines.errors import UserError
 from pipelines.report.page import history, html, numbers
 from pipelines.settings import Settings
@@ -47,10 +48,11 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def asks(settings: Settings) -> list[Callable]:
+def asks(settings: Settings) -> list[Any]:
     stages.ingest(settings)
     stages.build(settings)
-    return [partial(stages.query, settings), partial(scenario_desk.costs_apart, settings)]
+    link = settings.data / "warehouse.duckdb"
+    return [partial(stages.query, settings), partial(scenario_desk.costs_apart, settings, link), link.resolve().name]
 
 
 class Elements(HTMLParser):
@@ -82,7 +84,7 @@ def unpacked(text: str) -> str:
     return gzip.decompress(base64.b64decode(text)).decode()
 
 
-def test_it_is_whole_and_names_no_host(asks: list[Callable]) -> None:
+def test_it_is_whole_and_names_no_host(asks: list[Any]) -> None:
     text = html.page(*asks)
     page = Elements(text)
     assert page.open == []
@@ -98,7 +100,7 @@ def test_it_is_whole_and_names_no_host(asks: list[Callable]) -> None:
     assert "from unit_economics" in rest["sql"]["Features"][0] and "one row" in rest["models"]["unit_economics"]
 
 
-def test_its_policy_names_its_own_scripts_and_no_other(asks: list[Callable]) -> None:
+def test_its_policy_names_its_own_scripts_and_no_other(asks: list[Any]) -> None:
     page = Elements(html.page(*asks))
     policy = next(attrs["content"] for _, attrs in page.met if attrs.get("http-equiv") == "Content-Security-Policy")
     texts = [page.texts["script"], unpacked(page.texts["library"]), page.texts["style"]]
@@ -107,18 +109,49 @@ def test_its_policy_names_its_own_scripts_and_no_other(asks: list[Callable]) -> 
     assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy
 
 
-def test_equal_tables_make_equal_bytes(asks: list[Callable], tmp_path: Path) -> None:
-    paths = [tmp_path / "one.html", tmp_path / "two.html"]
-    for path in paths:
-        html.write(path, *asks)
-    assert paths[0].read_bytes() == paths[1].read_bytes()
-    assert sorted(path.name for path in tmp_path.glob("*.html")) == ["one.html", "two.html"]
+def test_equal_tables_make_equal_bytes(asks: list[Any]) -> None:
+    assert html.page(*asks) == html.page(*asks)
 
 
-def test_what_cannot_be_replaced_is_told(asks: list[Callable], tmp_path: Path) -> None:
-    for path, why in {tmp_path: "is no file", tmp_path / "no" / "page.html": "cannot be written"}.items():
+def test_the_command_replaces_no_file_unasked_and_none_of_a_data_folder(asks: list[Any], settings: Settings) -> None:
+    mine = settings.data.parent / "mine.html"
+    mine.write_text("mine")
+    for path, why in {
+        mine: "is there already",
+        settings.data.parent: "is a folder",
+        settings.data / "manifest.sqlite": "is in the data folder",
+        settings.data / "reports" / "weekly.html": "is in the data folder",
+        settings.data.parent / "no" / "page.html": "cannot be written",
+    }.items():
         with pytest.raises(UserError, match=why):
-            html.write(path, *asks)
+            pages.write(settings, path, overwrite=False)
+    assert mine.read_text() == "mine"
+    pages.write(settings, mine, overwrite=True)
+    assert mine.read_text() == html.page(*asks)
+    assert mine.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in mine.parent.glob(".*")] == []
+
+
+def test_a_page_is_of_one_publication(asks: list[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one is published while it asks its questions."""
+    expected, ask, asked_count = html.page(*asks), sandbox.query, 0
+
+    def publishing(link: Path, sql: str) -> Any:
+        nonlocal asked_count
+        asked_count += 1
+        if asked_count == 10:
+            (settings.data.parent / "more.jsonl").write_bytes(jsonl(call(number) for number in range(20, 40)))
+            more = replace(settings, logs=(str(settings.data.parent / "more.jsonl"),))
+            stages.ingest(more)
+            stages.build(more)
+        return ask(link, sql)
+
+    monkeypatch.setattr(sandbox, "query", publishing)
+    path = settings.data.parent / "page.html"
+    pages.write(settings, path, overwrite=False)
+    assert path.read_text() == expected
+    pages.write(settings, path, overwrite=True)
+    assert path.read_text() != expected
 
 
 def test_a_night_leaves_a_page_that_its_owner_alone_can_read(settings: Settings) -> None:
@@ -172,7 +205,7 @@ def test_who_is_forgotten_is_in_no_page(settings: Settings) -> None:
     assert '"u-3"' not in unpacked(Elements(page.read_text()).texts["rest"])
 
 
-def test_the_command_writes_it(asks: list[Callable], settings: Settings, tmp_path: Path) -> None:
+def test_the_command_writes_it(asks: list[Any], settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     cli.app(["report", "--html", str(path), "--data", str(settings.data)], standalone_mode=False)
     assert path.read_text() == html.page(*asks)

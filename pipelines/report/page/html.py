@@ -10,8 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pipelines.durable import lend, replacing
-from pipelines.errors import UserError
 from pipelines.report.figures import Query
 from pipelines.report.page.charts import charts
 from pipelines.report.page.data import page_data
@@ -24,33 +22,21 @@ SCRIPTS = (
 # In a script element a text that ends it, or opens a comment in it, would be obeyed; U+2028 and U+2029 end a line of
 # JavaScript.
 ESCAPED = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+CATALOGUE, HEAD_BYTES = re.compile(rb'<meta name="catalogue" content="([^"]*)">'), 1024
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 # Nothing is loaded, sent or evaluated; of scripts and styles only those that the file was written with.
 POLICY = "default-src 'none'; script-src {scripts}; style-src {style}; base-uri 'none'; form-action 'none'"
 
 
-def write(path: Path, query: Query, apart: Apart) -> None:
-    """The page of all that is published, in place of what `path` held: whole, or not at all. `apart` is asked only
-    where a contract needs it. Raises UserError."""
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: is no file that a page could replace; name another")
-    text = page(query, apart)
-    try:
-        with replacing(path) as unfinished:
-            unfinished.touch(mode=0o600)
-            unfinished.write_text(text, encoding="utf-8")
-            lend(unfinished, 0o600)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); name a file in a folder of yours") from error
-
-
-def page(query: Query, apart: Apart) -> str:
-    """The page; of equal tables equal bytes."""
+def page(query: Query, apart: Apart, catalogue: str) -> str:
+    """The page of all that is published; of equal tables equal bytes. `apart` is asked only where a contract needs it;
+    `catalogue` names what both ask."""
     opening, rest = page_data(query, apart)
     if "spend" in rest:
         rest["charts"] = charts(rest["spend"])
     style, script, library = _asset("page.css"), _script(), _library()
     parts = {
+        "catalogue": catalogue,
         "policy": POLICY.format(scripts=f"{_hash(script)} {_hash(library)}", style=_hash(style)),
         "style": style,
         "opening": _json(opening).translate(ESCAPED),
@@ -60,6 +46,13 @@ def page(query: Query, apart: Apart) -> str:
     }
     # In one pass: what a log names could look like a place to fill in.
     return PLACE.sub(lambda place: parts[place[1]], _asset("page.html"))
+
+
+def catalogue_of(path: Path) -> str | None:
+    """Which catalogue a page is of; null: none of ours."""
+    with path.open("rb") as file:
+        found = CATALOGUE.search(file.read(HEAD_BYTES))
+    return found[1].decode() if found else None
 
 
 def _asset(name: str) -> str:
