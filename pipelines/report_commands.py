@@ -52,7 +52,7 @@ def report(
     form, selected = form_of(as_json, as_csv, as_markdown), selection.of(since, until, where)
     settings = Settings.load(config, data=data)
     if html:
-        if top or not selected.is_all or form != "text":
+        if top or not selected.is_all or form != "text" or by != "feature":
             raise UserError("--html: the page is of all calls, and a format of its own; leave the other options out")
         pages.write(settings, html, overwrite)
         print(f"{harmless(str(html))}: written; open it in a browser", file=sys.stderr)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from pipelines import sandbox, warehouse
 from pipelines.errors import UserError
+from pipelines.options import KEYS
 from pipelines.settings import Settings, date_of
 from pipelines.users import HASHED, Users
 from pipelines.warehouse_sources import Ask, literal
@@ -23,8 +24,7 @@ from transforms.scenarios import names
 
 UNATTRIBUTED = "unattributed"
 # Keys as scenarios have them, and the ledger's column.
-COLUMNS = {"feature": "feature", "user": "user_id", "customer": "customer_id", "provider": "provider"}
-COLUMNS |= {name: name for name in ("model", "environment", "service_tier", "region", "is_batch")}
+COLUMNS = {key: f"{key}_id" if key in ("user", "customer") else key for key in KEYS}
 ANY_CASE = ("provider", "service_tier", "region", "is_batch")
 PAYING = ("feature", "user", "customer")  # what revenue is told by, beside days
 ALLOCATED = (*PAYING, "provider", "model")  # what a contract's costs apart are told by, beside days

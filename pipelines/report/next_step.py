@@ -20,7 +20,7 @@ def after_report(figures: Row) -> str | None:
     if figures["lines"]["quarantined_count"]:
         return "tokenspread quarantine list"
     if not total["labelled_count"]:
-        return "tokenspread ingest --outcomes FILE, then tokenspread build"
+        return "tokenspread run --outcomes FILE"
     if total["scenarios"][0]["revenue_usd"] is None and figures["selection"] is None:
         return "tokenspread build --revenue FILE"
     return after_scenarios(figures) or f"tokenspread economics --by {by}"

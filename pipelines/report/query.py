@@ -24,9 +24,7 @@ PLAIN_WIDTH = 240
 FIRST_DAY, LAST_DAY = ((day - date(1970, 1, 1)).days for day in (date.min, date.max))
 UNITS_A_DAY = {None: 1, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 # what a spreadsheet takes for one; but no figure: -30% is harmless
-FORMULA = re.compile(
-    r"[=@\t\r\n＝＠＋－]|[+-](?!\d[\d,.]*(e[+-]?\d+)?\s?%?$)", re.IGNORECASE
-)  # but no figure: -30% is harmless
+FORMULA = re.compile(r"[=@\t\r\n＝＠＋－]|[+-](?!\d[\d,.]*(e[+-]?\d+)?\s?%?$)", re.IGNORECASE)
 
 
 def write(rows: pl.DataFrame, output: str, stream: TextIO) -> None:

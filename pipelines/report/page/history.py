@@ -1,7 +1,6 @@
 """What happened: spend by day, changes of prices and models, from one period to another, and how spread it is."""
 
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 from pipelines.report.page import questions
@@ -38,6 +37,10 @@ def spend(asked: Asked, first_day: date | None) -> dict[str, Any]:
             continue
         place = row["day"], row["model"] if row["model"] in named else OTHERS
         summed[place] = summed.get(place, 0) + row["cost_pico"]
+    days: dict[date, int] = {}
+    for (day, _), pico in summed.items():
+        days[day] = days.get(day, 0) + pico
+    dearest_day = max(days, key=lambda day: (days[day], day), default=None)
     names = [*named, *([OTHERS] if len(named) < len(dearest) else [])]
     cells = [
         [day_number(day, first_day), names.index(name), shown(usd_of_pico(pico))]
@@ -46,6 +49,8 @@ def spend(asked: Asked, first_day: date | None) -> dict[str, Any]:
     return {
         "models": [harmless(name) for name in names],
         "cells": cells,
+        "day_count": len(days),
+        "dearest_day": dearest_day and [str(dearest_day), shown(usd_of_pico(days[dearest_day]))],
         "undated": shown(usd_of_pico(undated)) if undated else None,
         "unpriced_days": sorted({str(row["day"]) for row in found if row["unpriced_call_count"] and row["day"]}),
     }
@@ -62,7 +67,6 @@ def events(asked: Asked) -> dict[str, list[Row]]:
             "actions": [row["from_action_count"], row["to_action_count"]],
             "tokens": _ratio(row, "tokens_ratio"),
             "cost": _ratio(row, "cost_ratio"),
-            "success": [per_mille(row[f"success_change_{end}share"]) for end in ("", "low_", "high_")],
         }
         for row in asked.rows(questions.SWAPS)
     ]
@@ -157,7 +161,6 @@ def concentration(asked: Asked) -> list[Row]:
                 "top_percent": per_mille(index["top_1_percent_share"]),
                 "gini": round(index["gini_index"], 3),
                 "for_80_percent": index["names_for_80_percent_count"],
-                "unattributed": shown(index["unattributed_cost_usd"] or Decimal(0)),
             }
         )
     return told

@@ -47,9 +47,7 @@ function time() {
     })),
     ...prices.map(({ day, model }) => ({ day, sign: "P", date: dayText(day), what: `prices of ${model} changed` })),
   ];
-  const totals = new Map();
-  for (const value of values) totals.set(value.day, (totals.get(value.day) ?? 0n) + attoOf(value.usd));
-  const [dearest, most] = [...totals].reduce((best, some) => (some[1] > best[1] ? some : best));
+  const [dearest, most] = spend.dearest_day;
   const unpriced = spend.unpriced_days.length
     ? ` On ${counted(spend.unpriced_days.length, "day")} calls without a price come on top.`
     : "";
@@ -57,7 +55,7 @@ function time() {
   const figure = chart({
     title: "Spend by day and model",
     about:
-      `${counted(totals.size, "day")} with a cost, the most on ${dayText(dearest)}: ${money(most)} ` +
+      `${counted(spend.day_count, "day")} with a cost, the most on ${dayText(dearest)}: ${usdText(most)} ` +
       `USD.${unpriced}${undated}`,
     spec: overDays(
       marks.length ? charts.spend : { ...charts.spend, layer: charts.spend.layer.slice(0, 1) },
