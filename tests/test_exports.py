@@ -122,12 +122,12 @@ def test_the_order_of_an_answer_is_kept(settings, tmp_path):
 
 
 def test_a_question_that_is_called_like_a_table_has_a_name_of_its_own(settings, tmp_path):
-    file = export(settings, ["cookbook/underwater"], "csv", tmp_path)[0]
-    assert file.path == tmp_path / "underwater.csv"
-    question = (ROOT / "sql" / "cookbook" / "underwater.sql").read_text()
+    file = export(settings, ["cookbook/recorded_cost_gaps"], "csv", tmp_path)[0]
+    assert file.path == tmp_path / "recorded_cost_gaps.csv"
+    question = (ROOT / "sql" / "cookbook" / "recorded_cost_gaps.sql").read_text()
     assert file.path.read_text().splitlines()[0].split(",") == stages.query(settings, question).columns
     with pytest.raises(UserError, match="a file of one name"):
-        export(settings, ["underwater", "cookbook/underwater"], "csv", tmp_path / "x")
+        export(settings, ["recorded_cost_gaps", "cookbook/recorded_cost_gaps"], "csv", tmp_path / "x")
 
 
 def test_parquet_keeps_the_types_and_says_what_the_columns_mean(settings, tmp_path):
@@ -151,6 +151,7 @@ def test_parquet_keeps_the_types_and_says_what_the_columns_mean(settings, tmp_pa
         (["calls"], "xlsx", "x", "no such format; write parquet, csv, json"),
         (["calls"], "csv", "x.parquet", "another format than --format csv"),
         (["calls", "actions"], None, "x.csv", "one file, for 2 names"),
+        (["calls"], None, "calls.csv.gz", "the ending of no format"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_written(settings, tmp_path, names, file_format, to, fact):
