@@ -64,6 +64,8 @@ def selected(part: dict[str, Any] | None) -> list[str]:
 
 def _unknown(row: dict[str, Any]) -> str:
     """All of it in one line."""
+    if not row["call_count"]:
+        return "all: there is no call"
     told = [("unpriced_call_count", "without a price"), ("featureless_count", "without a feature")]
     told += [("userless_count", "without a user")]
     calls = [f"{count(row[name])} {what}" for name, what in told if row[name]]

@@ -15,8 +15,7 @@ def after_report(figures: Row) -> str | None:
         return "tokenspread run LOGS..."
     unpriced = [row for row in figures["unpriced"] if row["price_status"] in MISSING_PRICES and row["model"]]
     if unpriced:
-        most = max(unpriced, key=lambda row: row["call_count"])
-        return f"tokenspread prices show {quoted(most['model'])}"
+        return "tokenspread build --prices FILE"  # the lines to paste into it stand above
     if figures["lines"]["quarantined_count"]:
         return "tokenspread quarantine list"
     if not total["labelled_count"]:

@@ -55,6 +55,17 @@ def test_names_from_logs_are_text(open_page: Callable, ledger_of: Callable) -> N
     assert opened.troubles == []
 
 
+def test_a_long_name_leaves_the_figures_of_its_row_in_sight(open_page: Callable, ledger_of: Callable) -> None:
+    long = "x" * 300
+    opened = open_page(ledger_of([call(number, feature=long, user_id=long, model=long) for number in range(3)]).page)
+    for table in ("#features", "#users"):
+        name, next_cell = (opened.tab.locator(f"{table} {cell}").first for cell in (".opener", "tbody td"))
+        assert name.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+        assert name.bounding_box()["width"] < 300 < next_cell.bounding_box()["x"] + next_cell.bounding_box()["width"]
+    assert opened.tab.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert opened.tab.locator("#basis table").first.evaluate("(one) => one.scrollWidth") < 1300
+
+
 NO_TIME = {"called_at": None}
 NO_OUTCOME = {"outcome": None, "is_success": None}
 LEDGERS = {

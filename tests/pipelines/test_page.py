@@ -187,7 +187,12 @@ def test_what_is_shown_is_as_the_terminal_rounds_it() -> None:
         ("2026-02-01", "2026-03-31", "the last two whole months", "2026-02-01 2026-02-28 2026-03-01 2026-03-31"),
         ("2026-02-02", "2026-03-31", "the two halves of the log", "2026-02-02 2026-03-02 2026-03-03 2026-03-31"),
         ("2026-01-01", "2026-01-02", "the two halves of the log", "2026-01-01 2026-01-01 2026-01-02 2026-01-02"),
-        ("2026-01-01", "2026-01-03", "the two halves of the log", "2026-01-01 2026-01-01 2026-01-03 2026-01-03"),
+        (
+            "2026-01-01",
+            "2026-01-03",
+            "the two halves of the log, without 2026-01-02 in the middle",
+            "2026-01-01 2026-01-01 2026-01-03 2026-01-03",
+        ),
     ],
 )
 def test_the_periods_of_the_bridge_are_as_long_as_each_other(first: str, last: str, name: str, days: str) -> None:

@@ -116,7 +116,9 @@ def periods(first_day: date, last_day: date) -> tuple[str, tuple[date, date, dat
     if from_end.replace(day=1) >= first_day:
         return "the last two whole months", (from_end.replace(day=1), from_end, to_end.replace(day=1), to_end)
     half = timedelta(days=((last_day - first_day).days + 1) // 2 - 1)
-    return "the two halves of the log", (first_day, first_day + half, last_day - half, last_day)
+    middle = first_day + half + timedelta(days=1)
+    name = "the two halves of the log" + ("" if middle == last_day - half else f", without {middle} in the middle")
+    return name, (first_day, first_day + half, last_day - half, last_day)
 
 
 def _steps(row: Row) -> dict[str, Any]:

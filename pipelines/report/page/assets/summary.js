@@ -106,7 +106,8 @@ function summary(page) {
   const interval =
     row.low === null || row.high === null
       ? "no interval: too few successes"
-      : `95% interval ${usdText(row.low)} to ${usdText(row.high)}`;
+      : `95% interval ${usdText(row.low)} to ${usdText(row.high)}` +
+        (row.sampled_count < row.labelled_count ? `, of ${count(row.sampled_count)} actions whose cost is known` : "");
   byId("figures").replaceChildren(
     figure(
       "Spent, USD",
