@@ -42,10 +42,10 @@ def sql(
     from pipelines.report import query as query_output
 
     link = Settings.load(config, data=data).data / "warehouse.duckdb"
-    if query is None and sys.stdin.isatty():
+    if query is None and sys.stdin and sys.stdin.isatty():
         _open_shell(link, own)
         return
-    text = sys.stdin.read() if query in (None, "-") else query
+    text = query if query not in (None, "-") else sys.stdin.read() if sys.stdin else ""  # None: it was closed
     if not text.strip():
         raise UserError("no query: write one after `tokenspread sql`, or pipe one in; in a terminal a shell opens")
     query_output.write(sandbox.query(link, text), output, sys.stdout)

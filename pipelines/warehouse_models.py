@@ -79,6 +79,7 @@ SCALAR_MACROS = ("macros.sql", "allocation_macros.sql", "interval_macros.sql", "
 # Questions with parameters, `from name(...)`; they cost a build nothing, for DuckDB plans them when they are asked.
 TABLE_MACROS = (
     "log_days",
+    "price_changes",
     "bridge_steps",
     "bridge",
     "outcome_bridge",

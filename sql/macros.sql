@@ -411,3 +411,10 @@ create or replace macro known_name_in(dimension, used) as
         when 'model' then case when used.model is not null then concat_ws('/', used.provider, used.model) end
         else error('no such dimension: ask for feature, user, customer or model')
     end;
+
+-- The word that was asked for, or null for none; it ends the query where the word is none of those that are known.
+create or replace macro one_of(word, known) as
+    case
+        when word is null or list_contains(known, word) then word
+        else error(word || ' is not known here: write ' || array_to_string(known, ', '))
+    end;

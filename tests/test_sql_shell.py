@@ -260,3 +260,13 @@ def test_a_value_is_a_value_whatever_it_holds():
     assert "null::varchar as feature" in question.with_values({"feature": ""})
     with pytest.raises(UserError, match="cannot be set"):
         question.with_values({"limit": "1"})
+
+
+def test_a_closed_input_is_no_query(data):
+    told = [sys.executable, "-c", "from pipelines.cli import main; main()", "sql", "--data", str(data)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for arguments in (told, [*told, "-"]):
+        closed = ["sh", "-c", 'exec "$@" <&-', "sh", *arguments]
+        done = subprocess.run(closed, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("tokenspread: no query: write one after `tokenspread sql`")

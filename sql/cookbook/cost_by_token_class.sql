@@ -1,6 +1,6 @@
 -- Which token classes make up the cost: is output the dear part?
 -- Read: one row for each model and class, the dearest model first; the shares are of the model's own tokens and cost. What one percent on a class costs is in exposure.
--- Unknown: unpriced_quantity is what has no cost, for want of a rate; quantities of null are not told. Searches and requests are counted, not tokens.
+-- Unknown: unpriced_quantity is what has no cost, for want of a rate; quantities of null are not told. Searches, sessions and requests are counted and no tokens: they have no share of them.
 with params as (
     select
         null::varchar as model, -- one model; null: all
@@ -11,6 +11,7 @@ summed as (
         cost_by_class.provider,
         cost_by_class.model,
         cost_by_class.token_class,
+        cost_by_class.token_class not in ('request', 'web_search', 'file_search', 'code_session') as is_token,
         sum(cost_by_class.quantity) as quantity,
         sum(cost_by_class.cost_pico) as cost_pico,
         sum(cost_by_class.unpriced_quantity) as unpriced_quantity,
@@ -25,7 +26,10 @@ select
     model,
     token_class,
     quantity,
-    quantity / nullif(sum(quantity) over (partition by provider, model), 0) as quantity_share,
+    case
+        when is_token
+            then quantity / nullif(sum(quantity) filter (where is_token) over (partition by provider, model), 0)
+    end as quantity_share,
     usd_from_pico(cost_pico) as cost_usd,
     cost_pico / nullif(sum(cost_pico) over (partition by provider, model), 0) as cost_share,
     unpriced_quantity,

@@ -3,7 +3,7 @@
 -- Unknown: percentiles are of actions whose every call has a cost (costed_action_count); the others are in none.
 with params as (
     select
-        'feature'::varchar as dimension, -- feature, user, customer or model
+        'feature'::varchar as dimension, -- feature, user, customer or model; null: all alone
 )
 
 select
@@ -19,5 +19,5 @@ select
     unit_economics.unpriced_call_count,
 from unit_economics
 cross join params
-where unit_economics.dimension in (params.dimension, 'all')
+where unit_economics.dimension in (one_of(params.dimension, ['feature', 'user', 'customer', 'model']), 'all')
 order by unit_economics.dimension = 'all', unit_economics.p99_cost_per_action_usd desc nulls last, unit_economics.name

@@ -3,7 +3,7 @@
 -- Unknown: actions without an outcome yet are in neither; a failed call mostly tells no usage, and so has no cost (see error_call_count).
 with params as (
     select
-        'feature'::varchar as dimension, -- feature, user, customer or model
+        'feature'::varchar as dimension, -- feature, user, customer or model; null: all alone
 )
 
 select
@@ -21,5 +21,5 @@ select
     unit_economics.unpriced_call_count,
 from unit_economics
 cross join params
-where unit_economics.dimension in (params.dimension, 'all')
+where unit_economics.dimension in (one_of(params.dimension, ['feature', 'user', 'customer', 'model']), 'all')
 order by unit_economics.dimension = 'all', unit_economics.failed_cost_usd desc nulls last, unit_economics.name

@@ -3,7 +3,7 @@
 -- Unknown: calls that tell no input stand under a band of null; calls without a price are counted and in no cost.
 with params as (
     select
-        null::varchar as feature, -- one feature; null: all
+        null::varchar as feature, -- one feature, or unattributed; null: all
 ),
 
 bands as (
@@ -19,7 +19,7 @@ bands as (
         coalesce(sum(usage_cube.call_count) filter (where usage_cube.cost_pico is null), 0) as unpriced_call_count,
     from usage_cube
     cross join params
-    where params.feature is null or usage_cube.feature = params.feature
+    where params.feature is null or coalesce(usage_cube.feature, 'unattributed') = params.feature
     group by all
 )
 

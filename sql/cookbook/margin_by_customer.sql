@@ -19,5 +19,5 @@ select
     sensitivity.unpriced_call_count,
 from sensitivity
 cross join params
-where sensitivity.dimension = params.dimension
+where sensitivity.dimension = one_of(params.dimension, ['customer', 'feature', 'user'])
 order by sensitivity.margin_usd nulls last, sensitivity.cost_usd desc nulls last, sensitivity.name

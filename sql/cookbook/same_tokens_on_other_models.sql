@@ -1,9 +1,9 @@
 -- What would the same tokens cost on the other models that are in use?
--- Read: one row for each model and each other one, the largest saving first; at the other's newest prices, for the tier, region and batch that it is called with most.
--- Unknown: another model takes other numbers of tokens and may fail more often: `tokenspread swap` measures both. Null: the other has no price for some class that is used. Unpriced calls of the first are counted and in no cost.
+-- Read: one row for each model and each other one, the largest saving first; at the other's newest prices, those of its hours at the hours of the calls, for the tier, region and batch that it is called with most.
+-- Unknown: another model takes other numbers of tokens and may fail more often: `tokenspread swap` measures both. Null: the other has no price now, or none for some class that is used, or has prices by the hour and some call tells no instant. Unpriced calls of the first are counted and in no cost.
 with params as (
     select
-        null::varchar as feature, -- one feature; null: all
+        null::varchar as feature, -- one feature, or unattributed; null: all
 ),
 
 used as (
@@ -11,6 +11,7 @@ used as (
         usage_cube.provider,
         usage_cube.priced_model,
         usage_cube.context_band,
+        usage_cube.time_band,
         sum(usage_cube.cost_pico) as cost_pico,
         sum(usage_cube.call_count) as call_count,
         sum(usage_cube.uncached_input_tokens) as uncached_input_tokens,
@@ -34,7 +35,7 @@ used as (
     where
         usage_cube.cost_pico is not null
         and usage_cube.price_status <> 'not_billed'
-        and (params.feature is null or usage_cube.feature = params.feature)
+        and (params.feature is null or coalesce(usage_cube.feature, 'unattributed') = params.feature)
     group by all
 ),
 
@@ -45,7 +46,7 @@ unpriced as (
         sum(usage_cube.call_count) as unpriced_call_count,
     from usage_cube
     cross join params
-    where usage_cube.cost_pico is null and (params.feature is null or usage_cube.feature = params.feature)
+    where usage_cube.cost_pico is null and (params.feature is null or coalesce(usage_cube.feature, 'unattributed') = params.feature)
     group by all
 ),
 
@@ -57,6 +58,7 @@ refs as (
         region,
         is_batch,
     from usage_cube
+    where priced_model is not null
     group by provider, priced_model, service_tier, region, is_batch
     qualify row_number() over (
         partition by provider, priced_model
@@ -64,17 +66,18 @@ refs as (
     ) = 1
 ),
 
-others as (
+newest as (
     select
         rate_cards.*,
-    from rate_cards
-    inner join refs
-        on rate_cards.provider is not distinct from refs.provider
-        and rate_cards.model is not distinct from refs.priced_model
-        and rate_cards.service_tier is not distinct from refs.service_tier
-        and rate_cards.region is not distinct from refs.region
-        and rate_cards.is_batch is not distinct from refs.is_batch
-    where rate_cards.valid_to is null and rate_cards.week_second_from = 0 and rate_cards.week_second_to = 604800
+        refs.priced_model,
+    from refs
+    inner join rate_cards
+        on refs.provider is not distinct from rate_cards.provider
+        and refs.priced_model is not distinct from rate_cards.model
+        and refs.service_tier is not distinct from rate_cards.service_tier
+        and refs.region is not distinct from rate_cards.region
+        and refs.is_batch is not distinct from rate_cards.is_batch
+    where rate_cards.valid_to is null
 ),
 
 moved as (
@@ -83,14 +86,21 @@ moved as (
         used.priced_model,
         used.call_count,
         used.cost_pico,
-        others.provider as other_provider,
-        others.model as other_model,
-        cost_of(used, others) as other_pico,
+        refs.provider as other_provider,
+        refs.priced_model as other_model,
+        case when newest.card_id is not null then cost_of(used, newest) end as other_pico,
     from used
-    inner join others
-        on coalesce(used.context_band, 0) >= others.context_above
-        and (others.context_up_to is null or coalesce(used.context_band, 0) < others.context_up_to)
-        and (used.provider is distinct from others.provider or used.priced_model is distinct from others.model)
+    inner join refs
+        on used.provider is distinct from refs.provider or used.priced_model is distinct from refs.priced_model
+    left join newest
+        on refs.provider is not distinct from newest.provider
+        and refs.priced_model = newest.priced_model
+        and coalesce(used.context_band, 0) >= newest.context_above
+        and (newest.context_up_to is null or coalesce(used.context_band, 0) < newest.context_up_to)
+        and (
+            used.time_band between newest.week_second_from and newest.week_second_to - 1
+            or (newest.week_second_from = 0 and newest.week_second_to = 604800)
+        )
 )
 
 select

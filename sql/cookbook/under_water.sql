@@ -3,8 +3,18 @@
 -- Unknown: only names that revenue is told for can be judged; with unpriced calls the margin is at most what is shown. Other rises: from reprice(50).
 with params as (
     select
-        '+50%'::varchar as scenario, -- actual, or any published scenario
+        '+50%'::varchar as scenario, -- actual, or any published scenario; null: all
         null::varchar as dimension, -- feature, user or customer; null: all three
+),
+
+-- Told beforehand: a mistyped value has no rows either, and would read as good news.
+asked as materialized (
+    select
+        one_of(
+            params.scenario, (select list(distinct scenario order by scenario) from scenario_by_dimension)
+        ) as scenario,
+        one_of(params.dimension, ['feature', 'user', 'customer']) as dimension,
+    from params
 )
 
 select
@@ -20,11 +30,11 @@ select
     scenario_by_dimension.break_even_change_share,
     scenario_by_dimension.unpriced_call_count,
 from scenario_by_dimension
-cross join params
+cross join asked
 where
-    scenario_by_dimension.scenario = params.scenario
+    (asked.scenario is null or scenario_by_dimension.scenario = asked.scenario)
+    and (asked.dimension is null or scenario_by_dimension.dimension = asked.dimension)
     and scenario_by_dimension.dimension in ('feature', 'user', 'customer')
-    and (params.dimension is null or scenario_by_dimension.dimension = params.dimension)
     and scenario_by_dimension.revenue_usd is not null
     and scenario_by_dimension.survives is distinct from true
 order by scenario_by_dimension.margin_usd nulls last, scenario_by_dimension.dimension, scenario_by_dimension.name

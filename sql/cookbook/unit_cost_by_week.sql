@@ -1,5 +1,5 @@
 -- What does one action, and one outcome, cost, week by week?
--- Read: one row for each ISO week (from Monday, UTC); the changes are from the week before. An action that goes on after midnight counts on both days.
+-- Read: one row for each ISO week (from Monday, UTC); the changes are from the week before, null where that has no call. An action that goes on after midnight counts on both days.
 -- Unknown: calls without a price are counted and in no cost; the outcomes of the last weeks may still come, so see labelled_share before cost per outcome. Calls without a day are the row without a week.
 with weeks as (
     select
@@ -25,16 +25,18 @@ units as (
 )
 
 select
-    week_start,
-    action_count,
-    call_count / nullif(action_count, 0) as calls_per_action,
-    cost_usd,
-    cost_per_action_usd,
-    cost_per_action_usd / nullif(lag(cost_per_action_usd) over (order by week_start), 0) - 1 as action_change_share,
-    success_count,
-    labelled_count / nullif(action_count, 0) as labelled_share,
-    cost_per_outcome_usd,
-    cost_per_outcome_usd / nullif(lag(cost_per_outcome_usd) over (order by week_start), 0) - 1 as outcome_change_share,
-    unpriced_call_count,
+    units.week_start,
+    units.action_count,
+    units.call_count / nullif(units.action_count, 0) as calls_per_action,
+    units.cost_usd,
+    units.cost_per_action_usd,
+    units.cost_per_action_usd / nullif(week_before.cost_per_action_usd, 0) - 1 as action_change_share,
+    units.success_count,
+    units.labelled_count / nullif(units.action_count, 0) as labelled_share,
+    units.cost_per_outcome_usd,
+    units.cost_per_outcome_usd / nullif(week_before.cost_per_outcome_usd, 0) - 1 as outcome_change_share,
+    units.unpriced_call_count,
 from units
-order by week_start
+left join units as week_before
+    on units.week_start = week_before.week_start + 7
+order by units.week_start

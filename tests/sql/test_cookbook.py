@@ -4,13 +4,16 @@ A case is as those of the models; `with` sets values, rows are expected in their
 why the samples have no row of it.
 """
 
+import re
 import subprocess
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
 from pipelines import cookbook, sandbox, stages, warehouse, warehouse_models
+from pipelines.errors import UserError
 from pipelines.settings import Settings
 from tests.sql import builders
 from tests.sql.test_sql_models import comparable
@@ -76,6 +79,50 @@ def test_every_value_can_be_set_to_null_or_as_it_is(name, published):
     as_it_is = {name: "" if value == "null" else value for name, value in as_it_is.items()}
     assert sandbox.query(published, question.with_values(as_it_is)).equals(sandbox.query(published, question.sql))
     sandbox.query(published, question.with_values(dict.fromkeys(as_it_is, "")))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "told"),
+    [
+        ("under_water", {"scenario": "+70%"}, "+70% is not known here: write +50%, -30%, actual, caching=none"),
+        ("under_water", {"dimension": "users"}, "users is not known here: write feature, user, customer"),
+        ("margin_by_customer", {"dimension": "customers"}, "write customer, feature, user"),
+        ("cost_percentiles", {"dimension": "features"}, "write feature, user, customer, model"),
+        ("failures", {"dimension": "features"}, "write feature, user, customer, model"),
+        ("retries", {"dimension": "features"}, "write feature, user, customer, model"),
+    ],
+)
+def test_a_mistyped_value_is_told_of_and_does_not_read_as_good_news(name, values, told, published):
+    with pytest.raises(UserError, match=re.escape(told)):
+        sandbox.query(published, QUESTIONS[name].with_values(values))
+
+
+def test_a_mistyped_scenario_is_told_of_where_no_revenue_is_known():
+    text = cookbook.question("under_water").with_values({"scenario": "+70%"})
+    with (
+        builders.catalogue({"ledger": [{}]}, "scenario_by_dimension") as connection,
+        pytest.raises(duckdb.InvalidInputException, match="not known here"),
+    ):
+        connection.execute(text).fetchall()
+
+
+@pytest.mark.parametrize("name", ["latency_and_cost", "long_context_calls", "same_tokens_on_other_models"])
+def test_calls_without_a_feature_are_asked_for_as_unattributed(name):
+    given = {"rate_cards": [{}, {"model": "model-b"}], "ledger": [{}, {"model": "model-b", "feature": "triage"}]}
+    text = cookbook.question(name).with_values({"feature": "unattributed"})
+    with builders.catalogue(given, "usage_cube", "rate_cards", "log_days") as connection:
+        (row,) = warehouse.frame_of(connection, text).rows(named=True)
+    assert (row["model"], row["call_count"]) == ("model-a", 1)
+
+
+def test_calls_of_one_action_id_stand_together_by_user():
+    ledger = [
+        {"action_id": "a", "user_id": user, "line_number": line} for line, user in enumerate(["ben", "ana"] * 2, 1)
+    ]
+    text = cookbook.question("calls_behind_an_outcome").with_values({"action_id": "a"})
+    with builders.catalogue({"ledger": ledger}, "calls", "dearest_actions") as connection:
+        rows = warehouse.frame_of(connection, text)
+    assert rows.select("user_id", "line_number").rows() == [("ana", 2), ("ana", 4), ("ben", 1), ("ben", 3)]
 
 
 def test_an_older_client_understands_every_question(published):

@@ -110,37 +110,17 @@ from model_swaps()
 order by swapped_on, feature
 """
 PRICE_CHANGES = """
-with rates as (
-    select
-        *,
-        lag(usd_per_million) over history as usd_per_million_before,
-        row_number() over history as number
-    from price_book
-    where superseded_at is null
-    window history as (
-        partition by
-            provider, model, service_tier, region, is_batch, token_class, context_above, week_second_from,
-            week_second_to
-        order by valid_from nulls first
-    )
-)
-
 select distinct
-    rates.valid_from::date as day,
-    rates.provider,
-    rates.model,
-    rates.token_class,
-    rates.context_above,
-    rates.usd_per_million_before,
-    rates.usd_per_million
-from rates
+    changes.changed_at::date as day,
+    changes.provider,
+    changes.model,
+    changes.token_class,
+    changes.context_above,
+    changes.usd_per_million_before,
+    changes.usd_per_million
+from price_changes() as changes
 inner join (select distinct provider, priced_model from usage_cube) as used
-    on rates.provider = used.provider and rates.model = used.priced_model
-cross join about
-where
-    rates.number > 1
-    and rates.usd_per_million is distinct from rates.usd_per_million_before
-    and rates.valid_from::date between about.first_day and about.last_day
+    on changes.provider = used.provider and changes.model = used.priced_model
 order by all
 """
 BRIDGE = """
