@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb_cli
 import pytest
 
 from pipelines import cookbook, duckdb_client, sandbox, sql_shell, stages
@@ -149,10 +149,10 @@ def test_the_next_query_sees_what_was_published_meanwhile(opened, data):
     assert shell.end("\x04") == 0
 
 
-def test_the_duckdb_client_takes_over_read_only_where_it_opens_the_warehouse(opened, data, tmp_path):
+def test_the_duckdb_client_takes_over_read_only_where_it_opens_the_warehouse(opened, data, tmp_path, monkeypatch):
     """Through a script that tells what it is started with: the client itself waits for what only a window answers."""
-    real = shutil.which("duckdb")
-    assert real, "the extra dev brings duckdb-cli"
+    real = str(Path(duckdb_cli.__file__).parent / "duckdb")
+    monkeypatch.setenv("PATH", str(Path(real).parent))
     assert duckdb_client.found(data / "warehouse.duckdb") == (real, None)
     client = tmp_path / "bin" / "duckdb"
     client.parent.mkdir()

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import duckdb
+import duckdb_cli
 import pytest
 import yaml
 
@@ -128,7 +129,10 @@ def test_calls_of_one_action_id_stand_together_by_user():
 def test_an_older_client_understands_every_question(published):
     asked = [argument for question in QUESTIONS.values() for argument in ("-c", question.sql)]
     done = subprocess.run(
-        ["duckdb", "-readonly", "-csv", str(published), *asked], capture_output=True, text=True, check=False
+        [Path(duckdb_cli.__file__).parent / "duckdb", "-readonly", "-csv", str(published), *asked],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
