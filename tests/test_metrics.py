@@ -134,7 +134,7 @@ def test_the_command_prints_them_or_writes_a_file_for_a_collector(settings, tmp_
     assert (printed.returncode, printed.stderr) == (0, "")
     path = Path("metrics.prom")
     done = command("prometheus", "--to", path, "--data", settings.data, cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "metrics.prom: the last night\n")
     text = (tmp_path / path).read_bytes().decode()
     cost = stages.query(settings, "select sum(cost_usd) from calls").item()
     assert parsed(text)["cost_usd"] == {(): float(cost)}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb_cli
 import pytest
 
 from pipelines import cookbook, sandbox, stages
@@ -67,7 +68,7 @@ def test_commands_on_the_page_run(folder, command):
 def test_the_duckdb_client_opens_it_and_cannot_write(folder):
     (line,) = re.findall(r"^    (duckdb -readonly .*)$", PAGE, re.MULTILINE)
     for query, code in (("from reprice(-30)", 0), ("drop table usage_cube", 1)):
-        command = [*line.split(), "-c", query]
+        command = [Path(duckdb_cli.__file__).parent / "duckdb", *line.split()[1:], "-c", query]
         assert subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == code
 
 
