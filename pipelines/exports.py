@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from pipelines import sandbox, warehouse
+from pipelines import cookbook, sandbox, warehouse
 from pipelines.data_folder import refuse_place
 from pipelines.durable import owners_alone, replacing
 from pipelines.errors import StorageTrouble, UserError
@@ -40,10 +40,6 @@ class Written:
     left_out: list[dict]
 
 
-def questions() -> list[str]:
-    return sorted(path.stem for path in (SQL / "cookbook").glob("*.sql"))
-
-
 def export(
     settings: Settings, names: list[str], file_format: str | None, to: Path | None, overwrite: bool, account: str | None
 ) -> list[Written]:
@@ -69,8 +65,9 @@ def write_text(path: Path, text: str, overwrite: bool) -> None:
 
 
 def _refuse_unknown(name: str) -> None:
-    known = [*PUBLISHED, *questions(), FOCUS]
-    if name not in known and (not name.startswith(COOKBOOK) or name.removeprefix(COOKBOOK) not in questions()):
+    questions = cookbook.questions()
+    known = [*PUBLISHED, *questions, FOCUS]
+    if name not in known and (not name.startswith(COOKBOOK) or name.removeprefix(COOKBOOK) not in questions):
         nearest = get_close_matches(name, [*known, "prometheus"], MOST_NEAREST, cutoff=0.5)
         meant = f"the nearest are {', '.join(nearest)}" if nearest else "see `tokenspread sql 'show tables'`"
         raise UserError(f"{name}: no published table or question of the cookbook is called so; {meant}")
@@ -109,6 +106,8 @@ def _written(link: Path, name: str, path: Path, file_format: str, account: str |
         raise StorageTrouble(f"{path}: cannot be written ({error.strerror}); choose another path") from None
     except warehouse.ERRORS as error:
         fact = str(error).splitlines()[0]
+        if "is not known here" in fact:  # what a question is asked with by itself; see macro one_of
+            raise UserError(f"{name}: {fact}; ask it with `tokenspread ask {name} NAME=VALUE`") from None
         fix = "make room for the file, or run `tokenspread build` anew where the warehouse is of another version"
         raise UserError(f"{path}: could not be written ({fact}); {fix}") from None
     return Written(name, path, row_count, left_out)
@@ -139,7 +138,7 @@ def _query(name: str) -> str:
 
 
 def _question(name: str) -> str:
-    return _sql("cookbook", name.removeprefix(COOKBOOK))
+    return cookbook.question(name.removeprefix(COOKBOOK)).sql
 
 
 def _sql(folder: str, name: str) -> str:

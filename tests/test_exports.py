@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import exports, stages
+from pipelines import cookbook, exports, stages
 from pipelines.errors import UserError
 from pipelines.report import query as query_output
 from pipelines.settings import Settings
@@ -25,7 +25,7 @@ from pipelines.warehouse_models import PUBLISHED
 from tests.pipelines.exported_logs import HOSTILE, published
 
 ROOT = Path(__file__).parent.parent
-NAMES = [*PUBLISHED, *(name for name in exports.questions() if name not in PUBLISHED)]
+NAMES = [*PUBLISHED, *(name for name in cookbook.questions() if name not in PUBLISHED)]
 
 
 @pytest.fixture(scope="module")

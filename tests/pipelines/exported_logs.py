@@ -98,7 +98,10 @@ def published(folder: Path) -> Settings:
     (folder / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records()))
     (folder / "contract.toml").write_text(CONTRACT)
     settings = Settings(
-        logs=(str(folder / "log.jsonl"),), prices=folder / "contract.toml", data=folder / "data", scenarios=("-30%",)
+        logs=(str(folder / "log.jsonl"),),
+        prices=folder / "contract.toml",
+        data=folder / "data",
+        scenarios=("-30%", "+50%"),
     )
     stages.ingest(settings)
     stages.build(settings)
