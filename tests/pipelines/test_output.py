@@ -189,9 +189,9 @@ def test_the_next_command_is_chosen_from_what_the_figures_show():
     call, success = {"feature": "it's", "model": "model-a"}, [{}]
     paid = [{"feature": "it's", "revenue_pico": 10}]
     assert suggested({}) == "tokenspread run LOGS..."
-    assert suggested({"ledger": [{"model": "no-price"}]}) == "tokenspread prices show no-price"
+    assert suggested({"ledger": [{"model": "no-price"}]}) == "tokenspread build --prices FILE"
     assert suggested({"ledger": [call], "quarantine": [{"line_number": 9}]}) == "tokenspread quarantine list"
-    assert "--outcomes FILE" in suggested({"ledger": [call]})
+    assert suggested({"ledger": [call]}) == "tokenspread run --outcomes FILE"  # one command: its folder is added behind
     assert "--revenue FILE" in suggested({"ledger": [call], "outcomes": success})
     assert suggested({"ledger": [call], "outcomes": success, "revenue": paid}) == (
         "tokenspread reprice --grid -50:100:10 --where 'feature=it'\\''s'"
