@@ -111,6 +111,7 @@ def test_no_calls() -> None:
         ({"feature": [""]}, "[attribution] feature: '' is no path"),
         ({"feature": []}, "[attribution] feature: [] is no path"),
         ({"litellm_slp": {"user_id": [".a.b"]}}, "[attribution.litellm_slp] user_id: '.a.b' is no path"),
+        ({"feature": "a\0"}, "[attribution] feature: 'a\\x00' is no path"),
         ({"feature": "~"}, "[attribution] feature: '~' is no path"),
         ({"feature": {"tags": '"', "prefix": "x:"}}, "[attribution] feature: '\"' is no path"),
         ({"feature": {"tags": "a", "prefix": 3}}, "[attribution] feature: the prefix 3 is no text"),

@@ -56,7 +56,7 @@ def paths_of(where: str, given: Any, relative: bool = True) -> tuple[str, ...]:
     """A path or a list of paths; `relative` ones begin with "." or are "$key"."""
     paths = tuple(given) if isinstance(given, list) else (given,)
     for path in paths or [given]:
-        if not isinstance(path, str) or not path:
+        if not isinstance(path, str) or not path or "\0" in path:  # a column's name ends there, for DuckDB
             raise ValueError(f"{where}: {path!r} is no path; write a path or a list of paths")
         if relative and path == "$key":
             continue
