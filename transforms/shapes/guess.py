@@ -94,8 +94,11 @@ def _key(path: str) -> str:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, value) of each value that is no object; a text that holds an object is stepped into."""
+    """(path, value) of each value that is no object and that a path can name; a text that holds an object is stepped
+    into."""
     for key, inner in value.items():
+        if "\0" in key:
+            continue
         here, mark = path + quoted(key), "."
         if isinstance(inner, str) and inner[:1] == "{":
             try:
@@ -123,7 +126,11 @@ def _opened(records: Sequence[Record]) -> tuple[tuple[str, bool] | None, list[Re
     for record in records:
         for key, value in record.items():
             entries = _entries(value)
-            if entries and all(isinstance(entry, dict) and _holds_tokens(entry) for entry in entries):
+            if (
+                entries
+                and "\0" not in key
+                and all(isinstance(entry, dict) and _holds_tokens(entry) for entry in entries)
+            ):
                 many = (entry for other in records for entry in _entries(other.get(key)))
                 return (quoted(key), isinstance(value, dict)), [entry for entry in many if isinstance(entry, dict)]
     return None, []
