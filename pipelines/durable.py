@@ -47,6 +47,13 @@ def lend(path: Path, rights: int) -> None:
     path.chmod(rights | shared)
 
 
+def leave_text(path: Path, text: str) -> None:
+    """A file in a folder of ours, whole or as it was, for its owner and whoever may read the folder."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+        lend(unfinished, 0o600)
+
+
 def refuses_writing(error: Exception) -> bool:
     """Whether the error, of Python or of a library that cites the system, tells of a disk that takes nothing more."""
     numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import night_book, questions, status
-from pipelines.durable import lend, replacing
+from pipelines.durable import leave_text
 from pipelines.log_files import METRICS
 from pipelines.night_book import Tell
 from pipelines.settings import Settings
@@ -90,10 +90,7 @@ def leave(settings: Settings, tell: Tell) -> None:
     """DATA/metrics.prom, for whoever may read the data folder. What the night did is done: trouble is told, and stops
     nothing."""
     try:
-        told = text(settings)
-        with replacing(settings.data / METRICS) as unfinished:
-            unfinished.write_text(told, encoding="utf-8")
-            lend(unfinished, 0o600)
+        leave_text(settings.data / METRICS, text(settings))
     except Exception as trouble:
         tell("metrics", trouble=night_book.reason(trouble))
 

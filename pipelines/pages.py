@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines import night_book, sandbox, scenario_desk
 from pipelines.data_folder import refuse_place
-from pipelines.durable import lend, owners_alone, replacing
+from pipelines.durable import leave_text, owners_alone, replacing
 from pipelines.errors import UserError
 from pipelines.log_files import PAGE
 from pipelines.night_book import Tell
@@ -31,10 +31,7 @@ def leave(settings: Settings, catalogue: Path, tell: Tell) -> list[str]:
     try:
         if path.is_file() and html.catalogue_of(path) == catalogue.name:
             return []
-        text = _text(settings, catalogue)
-        with replacing(path) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-            lend(unfinished, 0o600)
+        leave_text(path, _text(settings, catalogue))
     except Exception as error:
         return [f"{path.name} could not be written: {night_book.reason(error)}"]
     tell("page", path=path)

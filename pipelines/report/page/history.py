@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.report.page import questions
 from pipelines.report.page.asked import Asked
-from pipelines.report.page.numbers import atto, day_number, per_mille, shown, usd_of_pico
+from pipelines.report.page.numbers import atto, day_number, per_mille, shown, summed, usd_of_pico
 from pipelines.report.text import harmless, model_name
 
 MOST_MODELS = 8  # more colours nobody tells apart
@@ -22,29 +22,22 @@ Row = dict[str, Any]
 def spend(asked: Asked, first_day: date | None) -> dict[str, Any]:
     """USD by day and model, the dearest MOST_MODELS models by name; `undated`: of calls without a day."""
     found = asked.rows(questions.SPEND)
-    totals: dict[str, int] = {}
-    for row in found:
-        totals[row["model"]] = totals.get(row["model"], 0) + (row["cost_pico"] or 0)
+    priced = [row for row in found if row["cost_pico"] is not None]
+    dated = [row for row in priced if row["day"] is not None]
+    # a model of which no call has a price comes last, and is named all the same
+    totals = summed((row["model"], row["cost_pico"] or 0) for row in found)
     dearest = sorted(totals, key=lambda name: (-totals[name], name))
     named = dearest if len(dearest) <= MOST_MODELS + 1 else dearest[:MOST_MODELS]
-    summed: dict[tuple[date, str], int] = {}
-    undated = 0
-    for row in found:
-        if row["cost_pico"] is None:
-            continue
-        if row["day"] is None:
-            undated += row["cost_pico"]
-            continue
-        place = row["day"], row["model"] if row["model"] in named else OTHERS
-        summed[place] = summed.get(place, 0) + row["cost_pico"]
-    days: dict[date, int] = {}
-    for (day, _), pico in summed.items():
-        days[day] = days.get(day, 0) + pico
+    by_model = summed(
+        ((row["day"], row["model"] if row["model"] in named else OTHERS), row["cost_pico"]) for row in dated
+    )
+    days = summed((row["day"], row["cost_pico"]) for row in dated)
+    undated = sum(row["cost_pico"] for row in priced if row["day"] is None)
     dearest_day = max(days, key=lambda day: (days[day], day), default=None)
     names = [*named, *([OTHERS] if len(named) < len(dearest) else [])]
     cells = [
         [day_number(day, first_day), names.index(name), shown(usd_of_pico(pico))]
-        for (day, name), pico in sorted(summed.items())
+        for (day, name), pico in sorted(by_model.items())
     ]
     return {
         "models": [harmless(name) for name in names],

@@ -1,16 +1,27 @@
 """Figures as the page's data has them. Exact money goes as text, in integers; what is only shown goes as it is."""
 
+from collections.abc import Hashable, Iterable
 from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 
 from pipelines.report.text import UNKNOWN, estimate, money
 
+K = TypeVar("K", bound=Hashable)
 EXACT_BELOW = 10**12  # a JSON number holds the cents of less
 
 
 def atto(usd: Decimal | None) -> str | None:
     """USD of at most 18 decimals in integer atto-USD: beyond what a JSON number holds, so as text."""
     return None if usd is None else str(int(usd.scaleb(18)))
+
+
+def summed(amounts: Iterable[tuple[K, int]]) -> dict[K, int]:
+    """Integers by their key, in the order in which keys first come."""
+    sums: dict[K, int] = {}
+    for key, amount in amounts:
+        sums[key] = sums.get(key, 0) + amount
+    return sums
 
 
 def usd_of_pico(pico: int) -> Decimal:

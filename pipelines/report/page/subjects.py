@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.report.page import questions
 from pipelines.report.page.asked import Asked
-from pipelines.report.page.numbers import day_number, per_mille, shown, shown_estimate, tenths, usd_of_pico
+from pipelines.report.page.numbers import day_number, per_mille, shown, shown_estimate, summed, tenths, usd_of_pico
 from pipelines.report.text import harmless
 
 COLUMNS = {"feature": "feature", "user": "user_id"}
@@ -91,11 +91,8 @@ def _days(spent: list[list[Row]], first_day: date | None) -> dict[str, list]:
             days.append([_steps(numbers), [shown(usd_of_pico(row["cost_pico"])) for row in dated]])
             continue
         left = -1  # and none of those after it
-        summed: dict[str, int] = {}
-        for row in dated:
-            month = f"{row['day']:%Y-%m}"
-            summed[month] = summed.get(month, 0) + row["cost_pico"]
-        months.append([list(summed), [shown(usd_of_pico(pico)) for pico in summed.values()]])
+        by_month = summed((f"{row['day']:%Y-%m}", row["cost_pico"]) for row in dated)
+        months.append([list(by_month), [shown(usd_of_pico(pico)) for pico in by_month.values()]])
     return {"days": days, "months": months}
 
 
