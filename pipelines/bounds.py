@@ -45,7 +45,7 @@ class Bounds:
     outcomes: int = _bound(10_000)
     price_refs: int = _bound(10_000)  # combinations of provider, model, service tier and region
 
-    build_bytes: int = _bound(668 << 20, least=64 << 20)  # of memory; what does not fit goes to disk, as far as it can
+    build_bytes: int = _bound(600 << 20, least=64 << 20)  # of memory; what does not fit goes to disk, as far as it can
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> "Bounds":

@@ -18,6 +18,7 @@ from pipelines.durable import fsync, lend
 from pipelines.errors import NotPublished, StorageTrouble, UserError
 from pipelines.log_files import as_glob
 from pipelines.warehouse_models import (
+    BY_DIMENSION,
     CUBE,
     KEPT_DURING_BUILD,
     MEASURING,
@@ -85,7 +86,7 @@ def distinct_names(files: list[str], columns: dict[str, str], bounds: Bounds, te
         return exact
 
 
-def build(inputs: Inputs, path: Path, memory_limit: str = "668 MiB", temp_directory: Path | None = None) -> None:
+def build(inputs: Inputs, path: Path, memory_limit: str = "600 MiB", temp_directory: Path | None = None) -> None:
     """Write a complete catalogue to `path`; raises CheckFailed, and leaves no file, when a check returns rows.
 
     `temp_directory` takes what does not fit `memory_limit`; by default a folder beside `path`, removed by DuckDB.
@@ -168,7 +169,11 @@ def make_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -
     for name in TABLES:
         if name in names:
             # in a room above another, a temporary one takes the place of the other's
-            connection.execute(f"create or replace {UNPUBLISHED.get(name, 'table')} {name} as {model_sql(name)}")
+            begun = f"create or replace {UNPUBLISHED.get(name, 'table')} {name} as"
+            for dimension in BY_DIMENSION.get(name, [None]):
+                connection.execute("set variable dimension = ?", [dimension])
+                connection.execute(f"{begun} {model_sql(name)}")
+                begun = f"insert into {name} by name"
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:

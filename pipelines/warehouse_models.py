@@ -33,6 +33,8 @@ TABLES = (
     "revenue",
     "tokens_per_action",
     "cost_per_outcome",
+    "named_calls",
+    "action_figures",
     "unit_economics",
     "dearest_actions",
     "hours",
@@ -65,7 +67,12 @@ UNPUBLISHED = {
     "scenario_activity": "temporary table",
     "scenario_counts": "temporary table",
     "scenario_costs": "temporary table",  # apart from what is joined to it: their memory would add up
+    "named_calls": "temporary table",
+    "action_figures": "temporary table",
 }
+# Models of every dimension that are made of one after the other (SQL reads the variable `dimension`): the memory of all
+# at once would add up.
+BY_DIMENSION = {"action_figures": ("all", "feature", "user", "customer", "model", "day")}
 PUBLISHED = tuple(name for name in VIEWS + TABLES if name not in UNPUBLISHED)
 # Views that several tables and checks read: kept for the length of a build, in temporary tables that spill to disk.
 KEPT_DURING_BUILD = ("outcomes", "actions", "recorded_cost_differences")

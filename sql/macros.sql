@@ -39,6 +39,22 @@ create or replace macro integer_median(amounts) as
         list_sort(amounts)[(len(amounts) + 1) // 2]::hugeint + list_sort(amounts)[len(amounts) // 2 + 1]::hugeint, 2
     );
 
+-- The dimension that a grouping set is of, from `grouping(feature, user, customer, model, day)`.
+create or replace macro dimension_of(grouping_number) as
+    case grouping_number
+        when 15 then 'feature'
+        when 23 then 'user'
+        when 27 then 'customer'
+        when 29 then 'model'
+        when 30 then 'day'
+        when 31 then 'all'
+    end;
+
+-- Whether of `total` values so many are the percentile of `share` or below it (or more): the least value for which this
+-- holds of the count up to it is the percentile, as quantile_disc has it, but from counts that may leave the memory.
+create or replace macro reaches(share, total, count_so_far) as
+    count_so_far >= total - floor(total - share::double * total);
+
 -- The least integer that is not below amount / divisor; null for a divisor of 0. Divisor >= 0. (`//` cuts towards zero.)
 create or replace macro divide_up(amount, divisor) as
     amount::hugeint // nullif(divisor::hugeint, 0)

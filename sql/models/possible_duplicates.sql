@@ -23,19 +23,42 @@ calls_without_id as (
     select distinct called_at
     from told
     where is_without_id and called_at is not null
+),
+
+candidates as (
+    select told.*
+    from told
+    semi join calls_without_id
+        on told.called_at = calls_without_id.called_at
+),
+
+suspects as (
+    -- Found before anything is listed: lists do not spill, and of all calls few are suspect.
+    select
+        called_at,
+        model,
+        user_id,
+        input_tokens,
+        output_tokens,
+    from candidates
+    group by all
+    having min(content_id) <> max(content_id) and bool_or(is_without_id)
 )
 
 select
-    called_at,
-    model,
-    user_id,
-    input_tokens,
-    output_tokens,
+    candidates.called_at,
+    candidates.model,
+    candidates.user_id,
+    candidates.input_tokens,
+    candidates.output_tokens,
     count(*) as call_count,
-    count(distinct content_id) as file_count,
+    count(distinct candidates.content_id) as file_count,
     list(format('{:016x}{:016x}', key_hi, key_lo) order by key_hi, key_lo) as call_ids,
-from told
-semi join calls_without_id
-    on told.called_at = calls_without_id.called_at
-group by called_at, model, user_id, input_tokens, output_tokens
-having count(distinct content_id) > 1 and bool_or(is_without_id)
+from candidates
+semi join suspects
+    on candidates.called_at = suspects.called_at
+    and candidates.model is not distinct from suspects.model
+    and candidates.user_id is not distinct from suspects.user_id
+    and candidates.input_tokens = suspects.input_tokens
+    and candidates.output_tokens is not distinct from suspects.output_tokens
+group by all

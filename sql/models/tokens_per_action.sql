@@ -25,7 +25,7 @@ with attributed_actions as (
     from actions
 ),
 
-action_totals as (
+action_totals as materialized (
     -- Whole actions at every level first, so that neither counts nor percentiles see a part of one.
     select
         feature,
@@ -56,13 +56,76 @@ totals as (
         sum(cache_read_tokens) as cache_read_tokens,
         sum(output_tokens) as output_tokens,
         count(output_tokens) as known_output_count,
-        quantile_disc(input_tokens + output_tokens, [0.5, 0.9, 0.99, 1]) as token_percentiles,
+        max(input_tokens + output_tokens) as max_tokens,
         sum(cost_pico) as cost_pico,
-        quantile_disc(cost_pico, [0.5, 0.9]) as cost_percentiles,
         sum(unknown_usage_call_count)::bigint as unknown_usage_call_count,
         sum(unpriced_call_count)::bigint as unpriced_call_count,
         sum(error_call_count)::bigint as error_call_count,
     from action_totals
+    group by feature, user_id
+),
+
+-- Values with how often they come, which spill where they do not fit the memory: the lists of quantile_disc do not.
+token_counts as (
+    select
+        feature,
+        user_id,
+        input_tokens + output_tokens as tokens,
+        count(*) as value_count,
+    from action_totals
+    where tokens is not null
+    group by feature, user_id, tokens
+),
+
+token_ranks as (
+    select
+        feature,
+        user_id,
+        tokens,
+        sum(value_count) over (partition by feature, user_id order by tokens) as rank,
+        sum(value_count) over (partition by feature, user_id) as total,
+    from token_counts
+),
+
+token_percentiles as (
+    select
+        feature,
+        user_id,
+        min(tokens) filter (where reaches(0.5, total, rank)) as p50_tokens,
+        min(tokens) filter (where reaches(0.9, total, rank)) as p90_tokens,
+        min(tokens) filter (where reaches(0.99, total, rank)) as p99_tokens,
+    from token_ranks
+    group by feature, user_id
+),
+
+cost_counts as (
+    select
+        feature,
+        user_id,
+        cost_pico,
+        count(*) as value_count,
+    from action_totals
+    where cost_pico is not null
+    group by feature, user_id, cost_pico
+),
+
+cost_ranks as (
+    select
+        feature,
+        user_id,
+        cost_pico,
+        sum(value_count) over (partition by feature, user_id order by cost_pico) as rank,
+        sum(value_count) over (partition by feature, user_id) as total,
+    from cost_counts
+),
+
+cost_percentiles as (
+    select
+        feature,
+        user_id,
+        min(cost_pico) filter (where reaches(0.5, total, rank)) as p50_cost_pico,
+        min(cost_pico) filter (where reaches(0.9, total, rank)) as p90_cost_pico,
+    from cost_ranks
     group by feature, user_id
 ),
 
@@ -93,14 +156,14 @@ select
     totals.input_tokens / nullif(totals.known_input_count, 0) as input_tokens_per_action,
     totals.cache_read_tokens / nullif(totals.known_input_count, 0) as cache_read_tokens_per_action,
     totals.output_tokens / nullif(totals.known_output_count, 0) as output_tokens_per_action,
-    totals.token_percentiles[1] as p50_tokens_per_action,
-    totals.token_percentiles[2] as p90_tokens_per_action,
-    totals.token_percentiles[3] as p99_tokens_per_action,
-    totals.token_percentiles[4] as max_tokens_per_action,
+    token_percentiles.p50_tokens as p50_tokens_per_action,
+    token_percentiles.p90_tokens as p90_tokens_per_action,
+    token_percentiles.p99_tokens as p99_tokens_per_action,
+    totals.max_tokens as max_tokens_per_action,
     usd_from_pico(totals.cost_pico) as cost_usd,
     usd_from_pico(divide_half_even(totals.cost_pico, totals.action_count)) as cost_per_action_usd,
-    usd_from_pico(totals.cost_percentiles[1]) as p50_cost_per_action_usd,
-    usd_from_pico(totals.cost_percentiles[2]) as p90_cost_per_action_usd,
+    usd_from_pico(cost_percentiles.p50_cost_pico) as p50_cost_per_action_usd,
+    usd_from_pico(cost_percentiles.p90_cost_pico) as p90_cost_per_action_usd,
     totals.unknown_usage_call_count,
     totals.unpriced_call_count,
     totals.error_call_count,
@@ -108,3 +171,9 @@ from totals
 inner join users
     on totals.feature is not distinct from users.feature
     and totals.user_id is not distinct from users.user_id
+left join token_percentiles
+    on totals.feature is not distinct from token_percentiles.feature
+    and totals.user_id is not distinct from token_percentiles.user_id
+left join cost_percentiles
+    on totals.feature is not distinct from cost_percentiles.feature
+    and totals.user_id is not distinct from cost_percentiles.user_id
