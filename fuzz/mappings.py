@@ -176,7 +176,7 @@ def mutate(data: bytes, random: Random) -> bytes:
             holder[0] = word  # the key of a pair
         else:
             holder[index] = word
-    return mutations.text_of(value[0], data)
+    return mutations.written(value[0]).encode(errors="replace")
 
 
 def check(data: bytes) -> None:
@@ -190,7 +190,10 @@ def check(data: bytes) -> None:
         told = [value for key, value in document if key == "lines" and isinstance(value, list)]
         lines = told[0] if told else LINES
         tables = Pairs([key, value] for key, value in document if key != "lines")
-    text = data if document is None else toml.document(tables).encode(errors="replace")
+    try:
+        text = data if document is None else toml.document(tables).encode(errors="replace")
+    except RecursionError:  # nested deeper than it is written; Python's parser of TOML goes less deep
+        return
     check_tables(text.replace(SECRET.encode(), b"secret"), lines)
 
 

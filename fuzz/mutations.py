@@ -67,19 +67,19 @@ def parsed(line: bytes) -> Any:
 
 
 def written(value: Any) -> str:
-    if isinstance(value, Pairs):
-        return "{" + ",".join(f"{json.dumps(key)}:{written(inner)}" for key, inner in value) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(written, value)) + "]"
-    return str(value) if isinstance(value, Digits) else json.dumps(value)
-
-
-def text_of(value: Any, otherwise: bytes) -> bytes:
-    """`otherwise` where the value is nested too deep to be written."""
-    try:
-        return written(value).encode(errors="replace")
-    except RecursionError:
-        return otherwise
+    """As JSON. It does not call itself: changes nest values deeper than Python goes."""
+    told, rest = [], [value]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, Pairs):
+            inner = [part for key, each in node for part in (Digits(","), Digits(f"{json.dumps(key)}:"), each)]
+            rest += [Digits("}"), *reversed(inner[1:]), Digits("{")]
+        elif isinstance(node, list):
+            inner = [part for each in node for part in (Digits(","), each)]
+            rest += [Digits("]"), *reversed(inner[1:]), Digits("[")]
+        else:
+            told.append(node if isinstance(node, Digits) else json.dumps(node))
+    return "".join(told)
 
 
 def places(value: Any) -> list[tuple[list, int]]:
@@ -146,7 +146,7 @@ def _changed_line(line: bytes, random: Random) -> bytes:
     for _ in range(random.choice((1, 1, 2, 4))):
         holder, index = random.choice(places(record))
         _change(record, holder, index, random)
-    return text_of(record[0], line)
+    return written(record[0]).encode(errors="replace")
 
 
 def _change(record: list, holder: list, index: int, random: Random) -> None:
