@@ -1,5 +1,6 @@
 """`tokenspread sql` without a query, in a terminal of its own; and `ask`, as a user has it."""
 
+import io
 import json
 import os
 import pty
@@ -10,13 +11,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb_cli
+import polars as pl
 import pytest
 
 from pipelines import cookbook, duckdb_client, sandbox, sql_shell, stages
 from pipelines.errors import UserError
+from pipelines.report import questions as question_output
 from pipelines.settings import Settings
 from tests.pipelines.logs import chat, jsonl
 from tests.test_cli import ROOT, tokenspread
@@ -235,6 +239,49 @@ def test_ask_lists_answers_sets_and_shows_its_sql(data):
     printed = tokenspread("ask", "dearest_users", "top_count=1", "--sql", cwd=data).stdout
     assert "'1'::integer as top_count" in printed
     assert sandbox.query(data / "warehouse.duckdb", printed).height == 1
+
+
+class Window(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("width", [60, 100, 300])
+def test_an_answer_fits_the_window_and_is_rounded_as_the_reports_are(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("NO_COLOR", "1")
+    rows = pl.DataFrame(
+        {
+            "feature": ["chat", "x\x1b[2J"],
+            "call_count": [1_234_567, 0],
+            "cost_usd": [Decimal("1234.567800000000"), None],
+            "cost_per_action_usd": [Decimal("0.000123456789"), Decimal(0)],
+            "action_change_share": [0.25, -0.001],
+            "cache_read_share": [1 / 3, None],
+            "calls_per_action": [1.3636363, 0.000012345678],
+        }
+    )
+    terminal = Window()
+    question_output.write(cookbook.question("retries"), rows, terminal)
+    shown = TERMINAL_CODES.sub("", terminal.getvalue()).partition("\n2 rows\n")[0]
+    assert max(map(len, shown.splitlines())) <= width
+    assert shown.count("chat") == (2 if width == 60 else 1)
+    found = {cell for line in shown.splitlines() for cell in line.split()}
+    assert {
+        "1,234,567",
+        "1,234.57",
+        "0.0001235",
+        "0.00",
+        "+25.0%",
+        "-0.1%",
+        "33.3%",
+        "1.36",
+        "0.00001235",
+        "-",
+    } <= found
+    assert "\\x1b[2J" in shown
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def print_table(console: Console, table: Table) -> None:
     parts = [list(range(len(widths)))]
     if left < min(name_width, LEAST_NAME_WIDTH if len(widths) == 1 else GOOD_NAME_WIDTH):
         name_width = min(name_width, max(room // 3, LEAST_NAME_WIDTH))
-        parts = _parts(widths, room - name_width)
+        parts = columns_that_fit(widths, room - name_width)
     else:
         name_width = min(name_width, left)
     if table.title:
@@ -154,7 +154,7 @@ def _cells(table: Table) -> tuple[list[str], list[list[str]]]:
     return [harmless(row["name"]) for row in rows], [[cell(row) for _, cell in table.columns] for row in rows]
 
 
-def _parts(widths: Sequence[int], room: int) -> list[list[int]]:
+def columns_that_fit(widths: Sequence[int], room: int) -> list[list[int]]:
     """Columns by their places, so many at a time as fit; one that is wider than all the room stands alone."""
     parts: list[list[int]] = [[]]
     for at, width in enumerate(widths):

@@ -21,6 +21,7 @@ from pipelines.errors import UserError
 from pipelines.report.text import UNKNOWN, harmless
 
 PLAIN_WIDTH = 240
+GAP = 2
 FIRST_DAY, LAST_DAY = ((day - date(1970, 1, 1)).days for day in (date.min, date.max))
 UNITS_A_DAY = {None: 1, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 # what a spreadsheet takes for one; but no figure: -30% is harmless
@@ -30,9 +31,9 @@ FORMULA = re.compile(r"[=@\t\r\n＝＠＋－]|[+-](?!\d[\d,.]*(e[+-]?\d+)?\s?%?$
 def write(rows: pl.DataFrame, output: str, stream: TextIO) -> None:
     """All rows, nothing rounded. Raises UserError for an unknown format."""
     if output == "csv":
-        write_csv([tuple(rows.columns), *_values(rows)], stream)
+        write_csv([tuple(rows.columns), *values(rows)], stream)
     elif output == "json":
-        told = [dict(zip(rows.columns, map(_plain, row), strict=True)) for row in _values(rows)]
+        told = [dict(zip(rows.columns, map(_plain, row), strict=True)) for row in values(rows)]
         stream.write(json.dumps(told, indent=1, allow_nan=False) + "\n")
     elif output == "table":
         _write_table(rows, stream)
@@ -40,7 +41,8 @@ def write(rows: pl.DataFrame, output: str, stream: TextIO) -> None:
         raise UserError(f"--format {output}: no such format; write table, csv or json")
 
 
-def _values(rows: pl.DataFrame) -> list[tuple]:
+def values(rows: pl.DataFrame) -> list[tuple]:
+    """Raises UserError for what has no place in Python."""
     far = "a date or instant is outside the years 1 to 9999; cast it to varchar"
     # Before Python's dates are asked: for an infinite one polars prints a panic beside the error.
     if any(_is_far(column) for column in rows.iter_columns() if column.dtype in (pl.Date, pl.Datetime)):
@@ -71,25 +73,33 @@ def _cell(value: Any) -> str:
     """Text from a log must not become a formula in the spreadsheet that opens the file."""
     if isinstance(value, str) and FORMULA.match(value):
         return "'" + value
-    return "" if value is None else _text(value)
+    return "" if value is None else text(value)
 
 
 def _write_table(rows: pl.DataFrame, stream: TextIO) -> None:
     """Side by side where every column fits the width, else one block for each row."""
-    is_terminal = stream.isatty()
-    console = Console(file=stream, width=None if is_terminal else PLAIN_WIDTH, markup=False, highlight=False)
     names = list(map(harmless, rows.columns))
-    cells = [[UNKNOWN if value is None else harmless(_text(value)) for value in row] for row in _values(rows)]
+    cells = [[UNKNOWN if value is None else harmless(text(value)) for value in row] for row in values(rows)]
     widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
-    if cells and sum(widths) + 2 * len(widths) > console.width:
+    if cells and sum(widths) + GAP * len(widths) > width_of(stream):
         _write_blocks(names, cells, stream)
-        return
-    table = Table(box=box.SIMPLE_HEAD if is_terminal else None, pad_edge=False)
-    for name, dtype in zip(names, rows.dtypes, strict=True):
-        table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    else:
+        write_cells(names, cells, [dtype.is_numeric() for dtype in rows.dtypes], stream)
+
+
+def width_of(stream: TextIO) -> int:
+    return Console(file=stream).width if stream.isatty() else PLAIN_WIDTH
+
+
+def write_cells(names: list[str], cells: list[list[str]], are_numbers: list[bool], stream: TextIO) -> None:
+    """Columns side by side; a name may have several lines. What does not fit the width is folded."""
+    lined = box.SIMPLE_HEAD if stream.isatty() else None  # which takes one of the GAP for itself
+    table = Table(box=lined, show_edge=False, pad_edge=False, padding=(0, GAP - bool(lined), 0, 0))
+    for name, is_number in zip(names, are_numbers, strict=True):
+        table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold", vertical="bottom")
     for row in cells:
         table.add_row(*map(Text, row))
-    console.print(table)
+    Console(file=stream, width=width_of(stream), markup=False, highlight=False).print(table)
 
 
 def _write_blocks(names: list[str], cells: list[list[str]], stream: TextIO) -> None:
@@ -100,7 +110,8 @@ def _write_blocks(names: list[str], cells: list[list[str]], stream: TextIO) -> N
             stream.write(f"  {name}{' ' * (width - cell_len(name))}  {cell}\n")
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """The value, exact, as one text."""
     if isinstance(value, float):
         return str(value)
     plain = _plain(value)
