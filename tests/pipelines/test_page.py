@@ -18,6 +18,7 @@ import pytest
 from pipelines import cli, nights, pages, retention, sandbox, scenario_desk, stages
 from pipelines.errors import UserError
 from pipelines.report.page import history, html, numbers
+from pipelines.report.page.asked import Asked
 from pipelines.settings import Settings
 from tests.pipelines.night_logs import jsonl
 
@@ -214,3 +215,30 @@ def test_the_command_writes_it(asks: list[Any], settings: Settings, tmp_path: Pa
     path = tmp_path / "page.html"
     cli.app(["report", "--html", str(path), "--data", str(settings.data)], standalone_mode=False)
     assert path.read_text() == html.page(*asks)
+
+
+def test_spend_by_day_and_prices_that_changed_are_those_of_the_calls(tmp_path: Path) -> None:
+    """By hand: a million input tokens a call, at 1 USD until the 2nd and 3 USD from then on; `other` has no price."""
+    prices = tmp_path / "prices.csv"
+    prices.write_text(
+        "provider,model,token_class,usd_per_million,valid_from,valid_to\n"
+        "inhouse,kestrel,input,1,2026-01-01,2026-11-02\ninhouse,kestrel,output,0,2026-01-01,\n"
+        "inhouse,kestrel,input,3,2026-11-02,\n"
+    )
+    kestrel = {"provider": "inhouse", "model": "kestrel", "input_tokens": 1_000_000, "output_tokens": 0}
+    calls = [call(number, **kestrel) for number in range(9)]  # three on each of three days
+    calls += [call(9, model="other", provider="inhouse"), call(10, **kestrel, called_at=None)]
+    (tmp_path / "calls.jsonl").write_bytes(jsonl(calls))
+    settings = Settings.load(None, logs=[str(tmp_path / "calls.jsonl")], data=tmp_path / "data", prices=prices)
+    stages.ingest(settings)
+    stages.build(settings)
+    asked = Asked(partial(stages.query, settings))
+    told = history.spend(asked, date(2026, 11, 1))
+    assert told["models"] == ["inhouse/kestrel", "inhouse/other"]
+    assert told["cells"] == [[0, 0, 3], [1, 0, 9], [2, 0, 9]]
+    assert (told["day_count"], told["dearest_day"]) == (3, ["2026-11-03", 9])
+    assert (told["undated"], told["unpriced_days"]) == (3, ["2026-11-01"])
+    changes = history.events(asked)["prices"]
+    change = {"day": "2026-11-02", "model": "inhouse/kestrel", "above": None, "from": 1, "to": 3}
+    assert change | {"token_class": "input"} in changes
+    assert all(row | {"token_class": "input"} == change | {"token_class": "input"} for row in changes)  # its caching
