@@ -6,7 +6,7 @@
 -- output_tokens | output of each
 -- call_count | calls in the set
 -- file_count | log files that they are from
--- call_ids | their call_id
+-- call_ids | their call_id, the first hundred of them
 with told as (
     -- Two calls with ids of their provider are two calls. These formats have ids of their own only.
     select
@@ -33,7 +33,7 @@ candidates as (
 ),
 
 suspects as (
-    -- Found before anything is listed: lists do not spill, and of all calls few are suspect.
+    -- Found before files are counted and calls listed, which cannot leave the memory: of all calls few are suspect.
     select
         called_at,
         model,
@@ -53,7 +53,7 @@ select
     candidates.output_tokens,
     count(*) as call_count,
     count(distinct candidates.content_id) as file_count,
-    list(format('{:016x}{:016x}', key_hi, key_lo) order by key_hi, key_lo) as call_ids,
+    min(format('{:016x}{:016x}', key_hi, key_lo), 100) as call_ids,  -- all of them might not fit the memory
 from candidates
 semi join suspects
     on candidates.called_at = suspects.called_at
