@@ -144,8 +144,8 @@ def models_behind(names: Iterable[str]) -> set[str]:
 
 
 def remade(names: Iterable[str], sources: set[str]) -> list[str]:
-    """In build order, of `names` and what they read: every model that reads any of `sources` (sources, or models), and
-    these models themselves."""
+    """In build order, of `names` and what they read: every model that reads any of `sources` (sources, or models),
+    these models themselves, and what these read that is not published."""
     models = models_behind(names) - {*TABLE_MACROS}
     texts = {name: re.sub(r"--.*|'[^']*'", "", model_sql(name)) for name in models}
     found = sources & texts.keys()
@@ -154,6 +154,7 @@ def remade(names: Iterable[str], sources: set[str]) -> list[str]:
         more = {
             name for name, text in texts.items() if reached & (words(text) | set(re.findall(r"source\.(\w+)", text)))
         }
+        more |= {read for name in found for read in words(texts[name]) & UNPUBLISHED.keys() & texts.keys()}
         if more <= found:
             return [name for name in VIEWS + TABLES if name in found]
         found |= more
