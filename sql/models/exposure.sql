@@ -26,14 +26,7 @@ with named_cells as (
 cells as (
     -- One pass over the cube: what a class costs depends on the card alone.
     select
-        case
-            when grouping(feature) = 0 then 'feature'
-            when grouping(user_name) = 0 then 'user'
-            when grouping(customer) = 0 then 'customer'
-            when grouping(model) = 0 then 'model'
-            when grouping(day) = 0 then 'day'
-            else 'all'
-        end as dimension,
+        dimension_of(grouping(feature, user_name, customer, model, day)) as dimension,
         coalesce(feature, user_name, customer, model, day, 'all') as name,
         provider,
         driving_model,

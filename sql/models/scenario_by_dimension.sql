@@ -28,14 +28,7 @@ cells as (
     -- One pass over the cube, and one over what a scoped scenario makes of it: rates depend on the card alone. Grouped
     -- by what the cube has and named then, since these are far fewer rows; what has the same name is added up below.
     select
-        case
-            when grouping(feature) = 0 then 'feature'
-            when grouping(user_id) = 0 then 'user'
-            when grouping(customer_id) = 0 then 'customer'
-            when grouping(model) = 0 then 'model'
-            when grouping(day) = 0 then 'day'
-            else 'all'
-        end as dimension,
+        dimension_of(grouping(feature, user_id, customer_id, model, day)) as dimension,
         case
             when grouping(feature) = 0 then coalesce(feature, 'unattributed')
             when grouping(user_id) = 0 then coalesce(user_id, 'unattributed')
@@ -135,14 +128,7 @@ named_costs_apart as (
 costs_apart_by_name as (
     select
         scenario_order,
-        case
-            when grouping(feature) = 0 then 'feature'
-            when grouping(user_name) = 0 then 'user'
-            when grouping(customer) = 0 then 'customer'
-            when grouping(model) = 0 then 'model'
-            when grouping(day) = 0 then 'day'
-            else 'all'
-        end as dimension,
+        dimension_of(grouping(feature, user_name, customer, model, day)) as dimension,
         coalesce(feature, user_name, customer, model, day, 'all') as name,
         -- What no call bears is in the total alone.
         1000000 * case

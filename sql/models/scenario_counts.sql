@@ -61,15 +61,7 @@ actions_by_group as (
 
 select
     scenario_order,
-    case dimension_number
-        when 7 then 'pair'
-        when 15 then 'feature'
-        when 23 then 'user'
-        when 27 then 'customer'
-        when 29 then 'model'
-        when 30 then 'day'
-        when 31 then 'all'
-    end as dimension,
+    case when dimension_number = 7 then 'pair' else dimension_of(dimension_number) end as dimension,
     case when dimension_number <> 7 then coalesce(feature, user_id, customer_id, model, day, 'all') end as name,
     case when dimension_number = 7 then feature end as feature,
     case when dimension_number = 7 then user_id end as user_id,

@@ -99,6 +99,7 @@ def test_it_is_whole_and_names_no_host(asks: list[Any]) -> None:
     rest = json.loads(unpacked(page.texts["rest"]))
     assert rest["users"]["name"] == ["u-3", "u-2", "u-1", "u-0"]
     assert "from unit_economics" in rest["sql"]["Features"][0] and "one row" in rest["models"]["unit_economics"]
+    assert "p99_tokens" in rest["models"]["action_figures"], "what it reads is not published, and shown all the same"
 
 
 def test_its_policy_names_its_own_scripts_and_no_other(asks: list[Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.report.figures import Query
-from pipelines.warehouse_models import PUBLISHED, TABLE_MACROS, model_sql, words
+from pipelines.warehouse_models import PUBLISHED, TABLE_MACROS, UNPUBLISHED, model_sql, models_behind, words
 
 
 class Asked:
@@ -30,6 +30,8 @@ class Asked:
         return self(sql).to_dicts()
 
     def models(self) -> dict[str, str]:
-        """The SQL that made every table that was asked, by its name."""
+        """The SQL that made every table that was asked, and what these read that is not published, by its name."""
         named = {word for texts in self.texts.values() for text in texts for word in words(text)}
-        return {name: model_sql(name).strip() for name in (*PUBLISHED, *TABLE_MACROS) if name in named}
+        shown = [name for name in (*PUBLISHED, *TABLE_MACROS) if name in named]
+        behind = models_behind(shown) & UNPUBLISHED.keys()
+        return {name: model_sql(name).strip() for name in (*shown, *sorted(behind))}
