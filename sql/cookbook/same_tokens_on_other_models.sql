@@ -1,6 +1,6 @@
 -- What would the same tokens cost on the other models that are in use?
 -- Read: one row for each model and each other one, the largest saving first; at the other's newest prices, those of its hours at the hours of the calls, for the tier, region and batch that it is called with most.
--- Unknown: another model takes other numbers of tokens and may fail more often: `tokenspread swap` measures both. Null: the other has no price now, or none for some class that is used, or has prices by the hour and some call tells no instant. Unpriced calls of the first are counted and in no cost.
+-- Unknown: another model takes other numbers of tokens and may fail more often: `tokenspread swap` measures both. Null: the other has no price now, or none for some class that is used, or has prices by the hour and some call tells no instant, or some priced call tells no input. Unpriced calls of the first are counted and in no cost.
 with params as (
     select
         null::varchar as feature, -- one feature, or unattributed; null: all
@@ -95,8 +95,8 @@ moved as (
     left join newest
         on refs.provider is not distinct from newest.provider
         and refs.priced_model = newest.priced_model
-        and coalesce(used.context_band, 0) >= newest.context_above
-        and (newest.context_up_to is null or coalesce(used.context_band, 0) < newest.context_up_to)
+        and used.context_band >= newest.context_above
+        and (newest.context_up_to is null or used.context_band < newest.context_up_to)
         and (
             used.time_band between newest.week_second_from and newest.week_second_to - 1
             or (newest.week_second_from = 0 and newest.week_second_to = 604800)
