@@ -1,7 +1,7 @@
-"""The questions of sql/cookbook: a case of each, in tests/sql/cookbook; each asked of the samples; what all keep.
+"""The questions of sql/cookbook: cases of each, in tests/sql/cookbook; each asked of the samples; what all keep.
 
-A case is as those of the models; `with` sets values, rows are expected in their order, and `empty_on_the_samples` says
-why the samples have no row of it.
+A case is as those of the models, a document of its question's file; `with` sets values, rows are expected in their
+order, and in the first `empty_on_the_samples` says why the samples have no row of it.
 """
 
 import re
@@ -20,7 +20,10 @@ from tests.sql import builders
 from tests.sql.test_sql_models import comparable
 
 QUESTIONS = cookbook.questions()
-CASES = {path.stem: path for path in sorted((Path(__file__).parent / "cookbook").glob("*.yaml"))}
+CASES = {
+    path.stem: [*yaml.safe_load_all(path.read_text())]
+    for path in sorted((Path(__file__).parent / "cookbook").glob("*.yaml"))
+}
 SAMPLES = Path(__file__).parents[2] / "sample_logs" / "support_desk"
 # Beside a cost stands what has none.
 UNKNOWN = {"unpriced_call_count", "unpriced_quantity", "unknown_call_count", "price_status"}
@@ -38,9 +41,9 @@ def published(tmp_path_factory) -> Path:
     return data / "warehouse.duckdb"
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_case(name):
-    case = yaml.safe_load(CASES[name].read_text())
+@pytest.mark.parametrize("name, number", [(name, number) for name in CASES for number in range(len(CASES[name]))])
+def test_case(name, number):
+    case = CASES[name][number]
     assert set(case) <= {"about", "given", "with", "expect", "empty_on_the_samples"}
     tables = warehouse_models.words(QUESTIONS[name].sql) & {*warehouse_models.PUBLISHED, *warehouse_models.TABLE_MACROS}
     with builders.catalogue(case["given"], *tables) as connection:
@@ -56,7 +59,7 @@ def test_there_are_25_questions_and_each_has_a_case():
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_samples_answer_it_or_the_case_says_why_not(name, published):
-    why_empty = yaml.safe_load(CASES[name].read_text()).get("empty_on_the_samples")
+    why_empty = CASES[name][0].get("empty_on_the_samples")
     rows = sandbox.query(published, QUESTIONS[name].sql)
     assert (rows.height == 0) == bool(why_empty)
 
