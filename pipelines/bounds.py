@@ -37,7 +37,7 @@ class Bounds:
     columns: int = _bound(10_000)  # of a CSV or Parquet file
     files: int = _bound(1_000_000)
     # Distinct names in the ledger. The catalogue has rows for each with each model and day that they come with, and
-    # `build_bytes` of memory are enough for as many.
+    # `build_bytes` of memory are enough for as many of one kind.
     features: int = _bound(10_000)
     environments: int = _bound(10_000)
     users: int = _bound(100_000)
@@ -45,7 +45,7 @@ class Bounds:
     outcomes: int = _bound(10_000)
     price_refs: int = _bound(10_000)  # combinations of provider, model, service tier and region
 
-    build_bytes: int = _bound(600 << 20, least=64 << 20)  # of memory; what does not fit goes to disk, as far as it can
+    build_bytes: int = _bound(560 << 20, least=64 << 20)  # of memory; what does not fit goes to disk, as far as it can
 
     @classmethod
     def of(cls, table: dict[str, Any]) -> "Bounds":

@@ -173,10 +173,11 @@ def _build(settings: Settings) -> int:
 
 
 def _report(settings: Settings, by: str | None = None, form: str = "text", top: int | None = None) -> None:
-    from pipelines import stages
+    from pipelines import sandbox
     from pipelines.report import terminal
 
-    terminal.write(lambda query: stages.query(settings, query), by, form, sys.stdout, None, top, settings.data)
+    with sandbox.asking(settings.data / "warehouse.duckdb") as ask:
+        terminal.write(ask, by, form, sys.stdout, None, top, settings.data)
 
 
 def main(arguments: list[str] | None = None) -> None:

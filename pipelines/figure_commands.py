@@ -59,11 +59,12 @@ def forecast(
     data: Data = None, config: Config = None,
 ) -> None:  # fmt: skip
     """Tell what the month comes to under each scenario, by weekdays, and how far off such forecasts were."""
-    from pipelines import stages
+    from pipelines import sandbox
     from pipelines.report import forecast as report
 
     form, settings = form_of(as_json, as_csv, as_markdown), Settings.load(config, data=data)
-    report.write(lambda query: stages.query(settings, query), _day(as_of), form, sys.stdout, settings.data)
+    with sandbox.asking(settings.data / "warehouse.duckdb") as ask:
+        report.write(ask, _day(as_of), form, sys.stdout, settings.data)
 
 
 def _day(text: str | None) -> date | None:

@@ -13,7 +13,7 @@ from pipelines.bounds import Bounds
 from pipelines.log_files import LogFile, open_bytes, read_up_to
 
 HEAD_BYTES = 4096
-CHUNK_BYTES = 1 << 18  # small enough to stay in the processor's cache between reading, hashing and counting
+CHUNK_BYTES = 1 << 17  # small enough to stay in the processor's cache between reading, hashing and counting
 
 
 @dataclass(frozen=True)

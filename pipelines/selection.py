@@ -87,7 +87,8 @@ def asked(settings: Settings, selection: Selection, *models: str) -> Iterator[tu
     `entered` tells it. Raises UserError."""
     link = settings.data / "warehouse.duckdb"
     if selection.is_all:
-        yield partial(sandbox.query, link), None
+        with sandbox.asking(link) as ask:
+            yield ask, None
         return
     sandbox.check_published(link)
     with told_of(link), sandbox.connect_sandboxed(link) as connection:

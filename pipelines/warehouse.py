@@ -86,7 +86,7 @@ def distinct_names(files: list[str], columns: dict[str, str], bounds: Bounds, te
         return exact
 
 
-def build(inputs: Inputs, path: Path, memory_limit: str = "600 MiB", temp_directory: Path | None = None) -> None:
+def build(inputs: Inputs, path: Path, memory_limit: str = "560 MiB", temp_directory: Path | None = None) -> None:
     """Write a complete catalogue to `path`; raises CheckFailed, and leaves no file, when a check returns rows.
 
     `temp_directory` takes what does not fit `memory_limit`; by default a folder beside `path`, removed by DuckDB.

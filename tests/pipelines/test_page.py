@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import cli, nights, pages, retention, sandbox, scenario_desk, stages
+from pipelines import cli, nights, pages, retention, scenario_desk, stages
 from pipelines.errors import UserError
 from pipelines.report.page import history, html, numbers
 from pipelines.report.page.asked import Asked
@@ -136,19 +136,23 @@ def test_the_command_replaces_no_file_unasked_and_none_of_a_data_folder(asks: li
 
 def test_a_page_is_of_one_publication(asks: list[Any], settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one is published while it asks its questions."""
-    expected, ask, asked_count = html.page(*asks), sandbox.query, 0
+    page, asked_count = html.page, 0
+    expected = page(*asks)
 
-    def publishing(link: Path, sql: str) -> Any:
-        nonlocal asked_count
-        asked_count += 1
-        if asked_count == 10:
-            (settings.data.parent / "more.jsonl").write_bytes(jsonl(call(number) for number in range(20, 40)))
-            more = replace(settings, logs=(str(settings.data.parent / "more.jsonl"),))
-            stages.ingest(more)
-            stages.build(more)
-        return ask(link, sql)
+    def publishing(ask: Any, *others: Any) -> str:
+        def asked(sql: str) -> Any:
+            nonlocal asked_count
+            asked_count += 1
+            if asked_count == 10:
+                (settings.data.parent / "more.jsonl").write_bytes(jsonl(call(number) for number in range(20, 40)))
+                more = replace(settings, logs=(str(settings.data.parent / "more.jsonl"),))
+                stages.ingest(more)
+                stages.build(more)
+            return ask(sql)
 
-    monkeypatch.setattr(sandbox, "query", publishing)
+        return page(asked, *others)
+
+    monkeypatch.setattr(html, "page", publishing)
     path = settings.data.parent / "page.html"
     pages.write(settings, path, overwrite=False)
     assert path.read_text() == expected

@@ -79,6 +79,26 @@ def test_a_reader_keeps_its_catalogue_and_the_next_one_sees_the_new(data):
     assert sandbox.query(link, "select count(*) as n from calls").item() == 1
 
 
+def test_one_publication_answers_all_that_is_asked_together(data):
+    link, count = published(data), "select count(*) as n from tokens_per_action"
+    with sandbox.asking(link) as ask:
+        before = ask(count).item()
+        published(data, GIVEN | {"ledger": [{}]}, version=2)
+        assert ask(count).item() == before != sandbox.query(link, count).item()
+        with pytest.raises(UserError, match="only one SELECT"):
+            ask("drop view calls")
+
+
+def test_an_erasure_between_two_questions_is_said(data):
+    link = published(data)
+    said = r"warehouse-1.duckdb: an erasure took it away while it was asked; ask again"
+    with pytest.raises(UserError, match=said), sandbox.asking(link) as ask:
+        published(data, GIVEN | {"ledger": [{}]}, version=2)
+        for gone in (data / "catalog" / "warehouse-1.duckdb", data / "ledger-1.parquet"):
+            gone.unlink()
+        ask("select count(*) as n from calls where output_tokens = 20")
+
+
 def test_the_older_client_opens_it_also_during_a_build(data):
     link = published(data)
     unfinished = data / "catalog" / "warehouse-2.duckdb.building"
