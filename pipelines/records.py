@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from transforms.shapes import paths
+from transforms.shapes.paths import is_unicode
 
 Levels = tuple[tuple[str, tuple[str, ...]], ...]  # (how a text is stepped into, the keys inside it), outer texts first
 Place = tuple[tuple[str, ...], Levels]  # where a field is: the keys to what read_json reads, and what lies inside that
@@ -69,9 +70,11 @@ def extract(record: Mapping[str, Any], fields: Mapping[str, str]) -> list[str | 
 
 
 def paths_of(record: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """The paths of a record's fields, never what they hold."""
+    """The paths of a record's fields that have one, never what they hold."""
     found = []
     for key, value in record.items():
+        if not paths.is_nameable(key):
+            continue
         path = prefix + paths.quoted(key)
         found += paths_of(value, path + ".") if isinstance(value, dict) and value else [path]
     return found
@@ -94,14 +97,6 @@ def fault(line: bytes, fields: Mapping[str, str]) -> str | None:
 
 def _has_key_twice_within(text: str) -> bool:
     return parse(text.encode(errors="replace"), object_pairs_hook=_unique_keys) == TWICE
-
-
-def is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def quoted(name: str) -> str:

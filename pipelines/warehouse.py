@@ -20,6 +20,7 @@ from pipelines.log_files import as_glob
 from pipelines.warehouse_models import (
     BY_DIMENSION,
     CUBE,
+    GONE_AFTER,
     KEPT_DURING_BUILD,
     MEASURING,
     SCALAR_MACROS,
@@ -174,6 +175,8 @@ def make_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -
                 connection.execute("set variable dimension = ?", [dimension])
                 connection.execute(f"{begun} {model_sql(name)}")
                 begun = f"insert into {name} by name"
+            if name in GONE_AFTER:
+                connection.execute(f"drop table if exists {GONE_AFTER[name]}")
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:

@@ -73,6 +73,20 @@ def test_inspect_tells_the_shape_and_touches_nothing(published, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["other.jsonl"]
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (r'{"\ud800":{"prompt_tokens":5,"model":"m"}}', "no path can name a key of its records"),
+        (r'{"\u0000":{"prompt_tokens":5,"model":"m"}}', "no path can name a key of its records"),
+        (r'{"prompt_tokens":5,"completion_tokens":2,"model":"\ud800"}', 'input_tokens = "prompt_tokens"'),
+    ],
+)
+def test_inspect_leaves_out_what_is_no_text(tmp_path, line, told):
+    (tmp_path / "log.jsonl").write_text(line + "\n")
+    done = tokenspread("inspect", "log.jsonl", cwd=tmp_path)
+    assert told in done.stdout and done.stderr == ""
+
+
 def test_inspect_prints_a_mapping_with_which_run_works(tmp_path):
     records = [{"event": "start", "at": 1}, *({"event": "ask", "at": 1790000000 + n, "agent": {"model": "gpt-5-mini"},
                "usage": {"in": 100 + n, "out": 10}, "tenant": "acme"} for n in range(3))]  # fmt: skip

@@ -234,7 +234,7 @@ def test_ask_lists_answers_sets_and_shows_its_sql(data):
     assert [line.split()[0] for line in listed.splitlines()[:25]] == sorted(cookbook.questions())
     asked = ("ask", "dearest_users", "top_count=1", "--data", data)
     told = tokenspread(*asked, cwd=data).stdout
-    assert "1 row\n" in told and "What is unknown: " in told
+    assert "1 row; figures are rounded, with --format csv or json exact\n" in told and "What is unknown: " in told
     assert len(json.loads(tokenspread(*asked, "--format", "json", cwd=data).stdout)) == 1
     printed = tokenspread("ask", "dearest_users", "top_count=1", "--sql", cwd=data).stdout
     assert "'1'::integer as top_count" in printed
@@ -248,24 +248,30 @@ class Window(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("width", [60, 100, 300])
-def test_an_answer_fits_the_window_and_is_rounded_as_the_reports_are(monkeypatch, width):
+def answer_of(rows: pl.DataFrame, width: int, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As a terminal of that width shows it, without what stands below the rows."""
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("NO_COLOR", "1")
+    terminal = Window()
+    question_output.write(cookbook.question("retries"), rows, terminal)
+    shown = TERMINAL_CODES.sub("", terminal.getvalue()).rpartition("\nHow to read it")[0]
+    return shown.partition("\n\n")[2].rpartition("\n\n")[0]
+
+
+@pytest.mark.parametrize("width", [60, 100, 300])
+def test_an_answer_fits_the_window_and_is_rounded_as_the_reports_are(monkeypatch, width):
     rows = pl.DataFrame(
         {
             "feature": ["chat", "x\x1b[2J"],
             "call_count": [1_234_567, 0],
             "cost_usd": [Decimal("1234.567800000000"), None],
             "cost_per_action_usd": [Decimal("0.000123456789"), Decimal(0)],
-            "action_change_share": [0.25, -0.001],
-            "cache_read_share": [1 / 3, None],
+            "action_change_share": [0.25, -0.0004],
+            "cache_read_share": [1 / 3, 0.9996],
             "calls_per_action": [1.3636363, 0.000012345678],
         }
     )
-    terminal = Window()
-    question_output.write(cookbook.question("retries"), rows, terminal)
-    shown = TERMINAL_CODES.sub("", terminal.getvalue()).partition("\n2 rows\n")[0]
+    shown = answer_of(rows, width, monkeypatch)
     assert max(map(len, shown.splitlines())) <= width
     assert shown.count("chat") == (2 if width == 60 else 1)
     found = {cell for line in shown.splitlines() for cell in line.split()}
@@ -275,13 +281,32 @@ def test_an_answer_fits_the_window_and_is_rounded_as_the_reports_are(monkeypatch
         "0.0001235",
         "0.00",
         "+25.0%",
-        "-0.1%",
+        "-0.04%",
         "33.3%",
+        "99.96%",
         "1.36",
         "0.00001235",
         "-",
     } <= found
     assert "\\x1b[2J" in shown
+
+
+def test_every_part_of_an_answer_tells_its_rows_apart(monkeypatch):
+    """By figures where these do: the hour, not the weekday, and a band beside its model."""
+    figures = {f"figure_{n}_count": [n, n + 1, n + 2] for n in range(8)}
+    hours = pl.DataFrame({"hour": [21, 22, 23], **figures})
+    shown = answer_of(hours, 60, monkeypatch)
+    assert [len(re.findall(rf"^ *{hour} ", shown, re.MULTILINE)) for hour in (21, 22, 23)] == [2, 2, 2]
+    bands = pl.DataFrame({"model": ["a", "a", "b"], "above": [1111, 2222, 1111], **figures})
+    shown = answer_of(bands, 60, monkeypatch)
+    assert shown.count("1,111") == 2 * shown.count("2,222") == 2 * shown.count("above") > 2
+
+
+def test_where_names_leave_no_room_each_row_is_a_block_and_no_figure_is_cut(monkeypatch):
+    rows = pl.DataFrame({"path": ["x" * 75], "cost_usd": [Decimal("123456789.12")], "ids": [["a" * 40] * 3]})
+    shown = answer_of(rows, 80, monkeypatch)
+    assert shown.startswith("row 1\n") and "cost_usd  123,456,789.12\n" in shown
+    assert f"path      {'x' * 75}\n" in shown and "".join(["a" * 40]) in shown
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,9 @@ def _write_unknown(inspection: Inspection, stream: TextIO) -> None:
             f"fields in its first {counted(len(inspection.look.records), 'record')}, to map in tokenspread.toml:",
             file=stream,
         )
+    elif inspection.look.records:
+        print("no path can name a key of its records: each has a NUL or half a surrogate pair", file=stream)
+        return
     shown = {path for path, _ in fields.most_common(MOST_FIELDS)}  # keys that are ids would make a list of thousands
     for path in sorted(shown):
         print(f"  {harmless(path)}  ({fields[path]})", file=stream)

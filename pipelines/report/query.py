@@ -82,7 +82,7 @@ def _write_table(rows: pl.DataFrame, stream: TextIO) -> None:
     cells = [[UNKNOWN if value is None else harmless(text(value)) for value in row] for row in values(rows)]
     widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
     if cells and sum(widths) + GAP * len(widths) > width_of(stream):
-        _write_blocks(names, cells, stream)
+        write_blocks(names, cells, stream)
     else:
         write_cells(names, cells, [dtype.is_numeric() for dtype in rows.dtypes], stream)
 
@@ -92,17 +92,20 @@ def width_of(stream: TextIO) -> int:
 
 
 def write_cells(names: list[str], cells: list[list[str]], are_numbers: list[bool], stream: TextIO) -> None:
-    """Columns side by side; a name may have several lines. What does not fit the width is folded."""
+    """Columns side by side; a name may have several lines, of which the last stands above the cells. What does not fit
+    the width is folded."""
+    height = max((name.count("\n") for name in names), default=0)
     lined = box.SIMPLE_HEAD if stream.isatty() else None  # which takes one of the GAP for itself
     table = Table(box=lined, show_edge=False, pad_edge=False, padding=(0, GAP - bool(lined), 0, 0))
     for name, is_number in zip(names, are_numbers, strict=True):
-        table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold", vertical="bottom")
+        head = "\n" * (height - name.count("\n")) + name
+        table.add_column(Text(head), justify="right" if is_number else "left", overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
     Console(file=stream, width=width_of(stream), markup=False, highlight=False).print(table)
 
 
-def _write_blocks(names: list[str], cells: list[list[str]], stream: TextIO) -> None:
+def write_blocks(names: list[str], cells: list[list[str]], stream: TextIO) -> None:
     width = max(map(cell_len, names))
     for number, row in enumerate(cells, start=1):
         stream.write(f"row {number:,}\n")

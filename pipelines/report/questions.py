@@ -1,5 +1,6 @@
 """The questions of the cookbook: their list, and one with its answer."""
 
+import math
 import re
 from collections.abc import Iterable
 from decimal import Decimal
@@ -29,37 +30,49 @@ def write(question: Question, rows: pl.DataFrame, stream: TextIO) -> None:
     stream.write(f"{question.asks}\n\n")
     cells = [[_cell(*one) for one in zip(rows.columns, row, strict=True)] for row in query.values(rows)]
     _write_parts(rows, cells, stream)
-    stream.write(f"\n{counted(rows.height, 'row')}\n")
+    stream.write(f"\n{counted(rows.height, 'row')}; figures are rounded, with --format csv or json exact\n")
     stream.write(f"How to read it: {question.read}\nWhat is unknown: {question.unknown}\n")
     for parameter in question.parameters:
         stream.write(f"To set: {parameter.name}={parameter.value.strip(chr(39))}  {parameter.meaning}\n")
 
 
 def _write_parts(rows: pl.DataFrame, cells: list[list[str]], stream: TextIO) -> None:
-    """A table as wide as it is; where that is wider than the window, so many columns at a time as fit, each time beside
-    those that come before all figures."""
+    """A table as wide as it is. Where that is wider than the window, so many columns at a time as fit, each time beside
+    those that tell the rows apart; and where they leave no room, a block for each row: nothing is cut or folded."""
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)] or [0] * rows.width
     heads = [_head(name, max(width, HEAD_WIDTH)) for name, width in zip(rows.columns, widths, strict=True)]
-    widths = [max(width, *map(len, head.split("\n"))) for width, head in zip(widths, heads, strict=True)]
-    are_numbers = [dtype.is_numeric() for dtype in rows.dtypes]
-    label_count = are_numbers.index(True) if True in are_numbers else rows.width
+    widths = [max(width, *map(len, head.split("\n"))) + query.GAP for width, head in zip(widths, heads, strict=True)]
     window = query.width_of(stream)
-    room = max(window - sum(width + query.GAP for width in widths[:label_count]), window // 2)  # long names are folded
-    for number, part in enumerate(columns_that_fit(widths[label_count:], room)):
+    label_count = rows.width if sum(widths) <= window else _label_count(rows)
+    labels, rest = widths[:label_count], widths[label_count:]
+    room = window - sum(labels)
+    if max(rest, default=0) > room:
+        query.write_blocks(rows.columns, cells, stream)
+        return
+    for number, part in enumerate(columns_that_fit([width - query.GAP for width in rest], room)):
         shown = [*range(label_count), *(label_count + at for at in part)]
         stream.write("\n" if number else "")
         query.write_cells(
             [heads[at] for at in shown],
             [[row[at] for at in shown] for row in cells],
-            [are_numbers[at] for at in shown],
+            [rows.dtypes[at].is_numeric() for at in shown],
             stream,
         )
+
+
+def _label_count(rows: pl.DataFrame) -> int:
+    """So many columns, the first, as tell the rows apart; no fewer than come before all figures."""
+    are_numbers = [*(dtype.is_numeric() for dtype in rows.dtypes), True]
+    counts = range(max(are_numbers.index(True), 1), rows.width)
+    return next((count for count in counts if rows[:, :count].is_unique().all()), rows.width)
 
 
 def _cell(name: str, value: Any) -> str:
     """To be read, as the reports have it; what a column holds is in its name. CSV and JSON are exact."""
     if value is None:
         return UNKNOWN
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if name.endswith("_share"):
         return share(value, signed="change" in name)
     if isinstance(value, Decimal):

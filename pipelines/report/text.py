@@ -43,9 +43,15 @@ def mean(total: int | None, number: int, decimals: int = 0) -> str:
 
 
 def share(part: float | None, signed: bool = False) -> str:
+    """In percent, with so many decimals that what is not none or all never shows as that (six at most)."""
     if part is None:
         return UNKNOWN
-    return f"{part:+,.1%}" if signed else f"{part:,.1%}"
+    shown = ""
+    for decimals in range(1, 7):
+        shown = f"{part:{'+' if signed else ''},.{decimals}%}"
+        if (abs(round(part, decimals + 2)) in (0, 1)) == (abs(part) in (0, 1)):
+            break
+    return shown
 
 
 def model_name(row: dict[str, Any]) -> str:

@@ -1,5 +1,5 @@
 -- Which calls may two log files both tell of, and so be counted twice?
--- Read: one row for each set of calls of the same instant, user, model and tokens in two or more files; look at a call_id in calls, and leave one of the files out if they are the same.
+-- Read: one row for each set of calls of the same instant, user, model and tokens in two or more files; call_ids has the first hundred of call_count; look at one in calls, and leave one of the files out if they are the same.
 -- Unknown: they may be different calls; nothing is left out by itself, for no id says that they are one. Calls that share an id were settled when they were read: see duplicate_count in files.
 select
     called_at,

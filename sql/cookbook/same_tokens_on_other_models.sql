@@ -1,6 +1,6 @@
 -- What would the same tokens cost on the other models that are in use?
--- Read: one row for each model and each other one, the largest saving first; at the other's newest prices, those of its hours at the hours of the calls, for the tier, region and batch that it is called with most.
--- Unknown: another model takes other numbers of tokens and may fail more often: `tokenspread swap` measures both. Null: the other has no price now, or none for some class that is used, or has prices by the hour and some call tells no instant, or some priced call tells no input. Unpriced calls of the first are counted and in no cost.
+-- Read: one row for each model and each other one, the largest saving first; at the other's newest prices, those of its hours at the hours of the calls, for the tier, region and batch that it is called with most. cost_usd has the compute time of models that are paid by it.
+-- Unknown: another model takes other numbers of tokens and may fail more often: `tokenspread swap` measures both. Null: the other has no price now, or none for some class that is used, or has prices by the hour and some call tells no instant, or some priced call does not tell its tokens, or tells parts that exceed the whole. Unpriced calls of the first are counted and in no cost.
 with params as (
     select
         null::varchar as feature, -- one feature, or unattributed; null: all
@@ -12,8 +12,10 @@ used as (
         usage_cube.priced_model,
         usage_cube.context_band,
         usage_cube.time_band,
-        sum(usage_cube.cost_pico) as cost_pico,
+        sum(usage_cube.cost_pico + coalesce(usage_cube.time_cost_pico, 0)) as cost_pico,
         sum(usage_cube.call_count) as call_count,
+        sum(usage_cube.unknown_usage_call_count) as unknown_usage_call_count,
+        bool_and(usage_cube.is_parts_within) as is_parts_within,
         sum(usage_cube.uncached_input_tokens) as uncached_input_tokens,
         sum(usage_cube.uncached_audio_tokens) as uncached_audio_tokens,
         sum(usage_cube.uncached_image_tokens) as uncached_image_tokens,
@@ -35,6 +37,7 @@ used as (
     where
         usage_cube.cost_pico is not null
         and usage_cube.price_status <> 'not_billed'
+        and (usage_cube.price_status <> 'billed_by_time' or usage_cube.time_cost_pico is not null)
         and (params.feature is null or coalesce(usage_cube.feature, 'unattributed') = params.feature)
     group by all
 ),
@@ -46,7 +49,9 @@ unpriced as (
         sum(usage_cube.call_count) as unpriced_call_count,
     from usage_cube
     cross join params
-    where usage_cube.cost_pico is null and (params.feature is null or coalesce(usage_cube.feature, 'unattributed') = params.feature)
+    where
+        (usage_cube.cost_pico is null or (usage_cube.price_status = 'billed_by_time' and usage_cube.time_cost_pico is null))
+        and (params.feature is null or coalesce(usage_cube.feature, 'unattributed') = params.feature)
     group by all
 ),
 
@@ -88,7 +93,8 @@ moved as (
         used.cost_pico,
         refs.provider as other_provider,
         refs.priced_model as other_model,
-        case when newest.card_id is not null then cost_of(used, newest) end as other_pico,
+        case when newest.card_id is not null and used.unknown_usage_call_count = 0 and used.is_parts_within then cost_of(used, newest) end
+            as other_pico,
     from used
     inner join refs
         on used.provider is distinct from refs.provider or used.priced_model is distinct from refs.priced_model

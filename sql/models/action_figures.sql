@@ -32,7 +32,8 @@ with action_totals as materialized (
             when 'customer' then customer
             when 'model' then model
             when 'day' then day
-            else 'all'
+            when 'all' then 'all'
+            else error('no such dimension')
         end as name,
         is_success,
         count(user_id) > 0 as is_user_known,
@@ -41,7 +42,7 @@ with action_totals as materialized (
         case when count(*) = count(cost_pico) then sum(cost_pico) end as cost_pico,
         sum(error_cost_pico) as error_cost_pico,
         sum(named_cost_pico) as named_cost_pico,
-    from named_calls
+    from call_parts
     group by action_id, is_success, name
 ),
 

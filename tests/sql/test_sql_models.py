@@ -82,6 +82,20 @@ def test_header_tells_grain_and_every_column(name):
     assert dict(comments.iter_rows()) == ({} if is_macro else columns)
 
 
+def test_of_a_large_set_of_possible_duplicates_the_first_hundred_are_named():
+    with builders.catalogue({"ledger": [{"content_id": n % 2 + 1, "response_id": None} for n in range(101)]}) as built:
+        (row,) = warehouse.frame_of(built, "from possible_duplicates").rows(named=True)
+    assert (row["call_count"], row["file_count"]) == (101, 2)
+    assert row["call_ids"] == [f"{number:032x}" for number in range(1, 101)]
+
+
+def test_what_is_of_the_ledgers_size_is_gone_after_the_build():
+    with builders.catalogue(SMALL_SHOP) as connection:
+        kept = connection.sql("select table_name from duckdb_tables() where temporary").fetchall()
+    assert {"action_figures"} < {name for (name,) in kept}.difference(warehouse_models.GONE_AFTER.values())
+    assert not {name for (name,) in kept}.intersection(warehouse_models.GONE_AFTER.values())
+
+
 SMALL_SHOP = {
     "ledger": [
         {"feature": "triage", "user_id": "ana", "customer_id": "books", "recorded_cost_pico": 1_000_000},

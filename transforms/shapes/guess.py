@@ -14,7 +14,7 @@ import polars as pl
 from transforms.shapes import field_words
 from transforms.shapes.fields import as_count, as_number
 from transforms.shapes.instants import INSTANT_KINDS
-from transforms.shapes.paths import as_text, find, loads, quoted
+from transforms.shapes.paths import as_text, find, is_nameable, is_unicode, loads, quoted
 
 Record = dict[str, Any]
 _WORD = re.compile(r"[\w.:/-]{1,60}")
@@ -97,7 +97,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """(path, value) of each value that is no object and that a path can name; a text that holds an object is stepped
     into."""
     for key, inner in value.items():
-        if "\0" in key:
+        if not is_nameable(key):
             continue
         here, mark = path + quoted(key), "."
         if isinstance(inner, str) and inner[:1] == "{":
@@ -116,7 +116,7 @@ def _fields(records: Sequence[Record], prefix: str = "") -> dict[str, Found]:
     for record in records:
         for path, value in _leaves(record):
             text = as_text(value)
-            if text and len(text) <= 300:  # longer is a prompt or an answer
+            if text and len(text) <= 300 and is_unicode(text):  # longer is a prompt or an answer
                 found.setdefault(prefix + path, Found(prefix + path)).texts.append(text)
     return found
 
@@ -128,7 +128,7 @@ def _opened(records: Sequence[Record]) -> tuple[tuple[str, bool] | None, list[Re
             entries = _entries(value)
             if (
                 entries
-                and "\0" not in key
+                and is_nameable(key)
                 and all(isinstance(entry, dict) and _holds_tokens(entry) for entry in entries)
             ):
                 many = (entry for other in records for entry in _entries(other.get(key)))

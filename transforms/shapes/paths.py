@@ -47,6 +47,20 @@ def quoted(key: str) -> str:
     return '"' + key.replace('"', '""') + '"' if not re.fullmatch(r"[^.>~\"$]+", key) else key
 
 
+def is_nameable(key: str) -> bool:
+    """Whether a path can name the key: it is kept in a mapping, and given to DuckDB, as text."""
+    return "\0" not in key and is_unicode(key)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether the text holds no half of a surrogate pair, which JSON can write and no file can."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def first_step(path: str) -> str:
     """The part of a path up to its second step."""
     return _STEP.match(path)[0]

@@ -122,9 +122,10 @@ def test_any_key_makes_toml_that_reads_back(key: str) -> None:
     assert (call["input_tokens"], call["model"]) == (5, "m")
 
 
-def test_a_key_that_no_path_can_name_is_left_out() -> None:
+@pytest.mark.parametrize("unnameable", ["\0", "\ud800"])
+def test_a_key_that_no_path_can_name_is_left_out(unnameable: str) -> None:
     usage = {"prompt_tokens": 5, "completion_tokens": 2, "model": "m"}
-    assert guess([{"\0": usage}]) is None
-    assert guess([{"a\0": [usage]}]) is None
-    (call,) = calls_by_guess([{"\0id": "x", **usage}])
+    assert guess([{unnameable: usage}]) is None
+    assert guess([{f"a{unnameable}": [usage]}]) is None
+    (call,) = calls_by_guess([{f"{unnameable}id": "x", **usage}])
     assert call == {"input_tokens": 5, "output_tokens": 2, "model": "m"}
