@@ -61,10 +61,8 @@ def _write_parts(rows: pl.DataFrame, cells: list[list[str]], stream: TextIO) -> 
 
 
 def _label_count(rows: pl.DataFrame) -> int:
-    """So many columns, the first, as tell the rows apart; no fewer than come before all figures."""
-    are_numbers = [*(dtype.is_numeric() for dtype in rows.dtypes), True]
-    counts = range(max(are_numbers.index(True), 1), rows.width)
-    return next((count for count in counts if rows[:, :count].is_unique().all()), rows.width)
+    """So many columns, the first, as tell the rows apart."""
+    return next((count for count in range(1, rows.width) if rows[:, :count].is_unique().all()), rows.width)
 
 
 def _cell(name: str, value: Any) -> str:
