@@ -73,7 +73,7 @@ def swap(
     config: Config = None,
 ) -> None:  # fmt: skip
     """Without models: the swaps of the past, and what they did. With two: what the one costs in place of the other."""
-    from pipelines import scenario_desk, selection, stages
+    from pipelines import sandbox, scenario_desk, selection
     from pipelines.report import repriced, swaps
 
     repriced.check(by)
@@ -89,5 +89,6 @@ def swap(
     swapped = scenario_desk.swapped(from_model, to_model, ratios, feature)
     with scenario_desk.asked_of(selected, swapped, settings, *repriced.MODELS) as (ask, part):
         measured = repriced.measured_pairs(ask)
-        evidence = [swaps.evidence(lambda query: stages.query(settings, query), *pair) for pair in measured]
+        with sandbox.asking(settings.data / "warehouse.duckdb") as published:
+            evidence = [swaps.evidence(published, *pair) for pair in measured]
         repriced.write(ask, by, form, sys.stdout, part, top, settings.data, evidence)

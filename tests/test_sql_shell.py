@@ -306,7 +306,7 @@ def test_where_names_leave_no_room_each_row_is_a_block_and_no_figure_is_cut(monk
     rows = pl.DataFrame({"path": ["x" * 75], "cost_usd": [Decimal("123456789.12")], "ids": [["a" * 40] * 3]})
     shown = answer_of(rows, 80, monkeypatch)
     assert shown.startswith("row 1\n") and "cost_usd  123,456,789.12\n" in shown
-    assert f"path      {'x' * 75}\n" in shown and "".join(["a" * 40]) in shown
+    assert f"path      {'x' * 75}\n" in shown and "a" * 40 in shown
 
 
 @pytest.mark.parametrize(
