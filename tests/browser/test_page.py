@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.report.page.numbers import percent
 from pipelines.report.terminal import at_most, cost
 from pipelines.report.text import money, share
 from tests.browser.figures import UNKNOWN, move, rows
@@ -130,6 +131,16 @@ def test_money_is_shown_as_the_terminal_shows_it(open_page: Callable, desk: Any)
     texts += ["0.000000000000000001", "0.000000000000001234", "-7.125", "1e-7", "2.5e3"]
     shown = tab.evaluate("(texts) => texts.map((text) => tokenspread.money(tokenspread.attoOf(text)))", texts)
     assert shown == [money(Decimal(text)) for text in texts]
+
+
+def test_a_share_is_told_as_the_terminal_tells_it(open_page: Callable, desk: Any) -> None:
+    tab = open_page(desk.page).tab
+    parts = [0, 1, -1, 0.00004, 0.9996, -0.9996, 0.1234, -0.3034, 0.0000004, 12.5, 1234.5]
+    told = [share(part, signed=True) for part in parts]
+    rounded = [percent(part) for part in parts]
+    assert tab.evaluate("(parts) => parts.map((part) => tokenspread.share(part, true))", rounded) == told
+    ratio = "tokenspread.percentOf(BigInt(Math.round(part * 1e9)), BigInt(1e9))"
+    assert tab.evaluate(f"(parts) => parts.map((part) => tokenspread.share({ratio}, true))", parts) == told
 
 
 def test_a_head_sorts_and_says_so(open_page: Callable, desk: Any) -> None:

@@ -183,7 +183,8 @@ def test_what_is_shown_is_as_the_terminal_rounds_it() -> None:
         0.0001235, 1234.56, 0, "12345678901234.50"
     ]  # fmt: skip
     assert numbers.atto(Decimal("-1.000000000000000001")) == "-1000000000000000001"
-    assert [numbers.per_mille(part) for part in (None, 0.0, -0.3034, 0.00004, 12.5)] == [None, 0, -303, 0, 12500]
+    shares = (None, 0.0, -0.3034, 0.00004, 0.9996, 12.5)
+    assert [numbers.percent(part) for part in shares] == [None, 0, -30.3, 0.004, 99.96, 1250]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pipelines.report.figures import DIMENSIONS, Query, report_figures
 from pipelines.report.header import header
 from pipelines.report.page import history, questions, slider, subjects
 from pipelines.report.page.asked import Asked
-from pipelines.report.page.numbers import per_mille, shown
+from pipelines.report.page.numbers import percent, shown
 from pipelines.report.page.slider import Apart
 from pipelines.report.text import harmless
 from pipelines.warehouse_models import model_header
@@ -63,7 +63,7 @@ def _text(value: object) -> str | None:
 
 
 def _coverage(asked: Asked, figures: Data) -> Data:
-    """How much of the log the figures are of; counts, and shares in tenths of a percent."""
+    """How much of the log the figures are of; counts, and shares in percent."""
     lines, total = figures["lines"], figures["total"]
     told: Data = {name: lines[name] or 0 for name in lines}
     told["quarantine"] = [[harmless(row["reason"]), row["line_count"]] for row in figures["quarantine"]]
@@ -85,7 +85,7 @@ def _coverage(asked: Asked, figures: Data) -> Data:
             None if total["cost_usd"] is None else total["cost_usd"] - (total["labelled_cost_usd"] or 0)
         )
         told |= {
-            f"known_{name}": per_mille(total[f"known_{name}_cost_share"])
+            f"known_{name}": percent(total[f"known_{name}_cost_share"])
             for name in ("feature", "user", "customer", "action")
         }
     return told

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.report.page import questions
 from pipelines.report.page.asked import Asked
-from pipelines.report.page.numbers import atto, day_number, per_mille, shown, summed, usd_of_pico
+from pipelines.report.page.numbers import atto, day_number, percent, shown, summed, usd_of_pico
 from pipelines.report.text import harmless, model_name
 
 MOST_MODELS = 8  # more colours nobody tells apart
@@ -128,8 +128,8 @@ def tornado(asked: Asked) -> list[Row]:
             "kind": row["kind"],
             "driver": harmless(row["driver"]),
             "cost": atto(row["cost_usd"]),
-            "share": per_mille(row["exposure_share"]),
-            "break_even": per_mille(row["break_even_change_share"]),
+            "share": percent(row["exposure_share"]),
+            "break_even": percent(row["break_even_change_share"]),
         }
         for row in found
     ]
@@ -151,9 +151,9 @@ def concentration(asked: Asked) -> list[Row]:
                 "names": index["name_count"],
                 "points": [[round(row["name_share"], 4), round(row["cumulative_share"], 4)] for row in points],
                 "top": [[row["rank"], harmless(row["name"]), shown(row["cost_usd"])] for row in curve[:10]],
-                "top_1": per_mille(index["top_1_share"]),
-                "top_10": per_mille(index["top_10_share"]),
-                "top_percent": per_mille(index["top_1_percent_share"]),
+                "top_1": percent(index["top_1_share"]),
+                "top_10": percent(index["top_10_share"]),
+                "top_percent": percent(index["top_1_percent_share"]),
                 "gini": round(index["gini_index"], 3),
                 "for_80_percent": index["names_for_80_percent_count"],
             }

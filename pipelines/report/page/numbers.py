@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from pipelines.report.text import UNKNOWN, estimate, money
+from pipelines.report.text import UNKNOWN, estimate, money, share
 
 K = TypeVar("K", bound=Hashable)
 EXACT_BELOW = 10**12  # a JSON number holds the cents of less
@@ -47,9 +47,9 @@ def _number(text: str) -> float | str | None:
     return int(number) if number.is_integer() else number
 
 
-def per_mille(part: float | None) -> int | None:
-    """A share in tenths of a percent, rounded as `text.share` does."""
-    return None if part is None else int(f"{part:.1%}".rstrip("%").replace(".", ""))
+def percent(part: float | None) -> float | str | None:
+    """A share in percent, rounded as `text.share` does."""
+    return _number(share(part).rstrip("%"))
 
 
 def tenths(number: float | None) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.report.page import questions
 from pipelines.report.page.asked import Asked
-from pipelines.report.page.numbers import day_number, per_mille, shown, shown_estimate, summed, tenths, usd_of_pico
+from pipelines.report.page.numbers import day_number, percent, shown, shown_estimate, summed, tenths, usd_of_pico
 from pipelines.report.text import harmless
 
 COLUMNS = {"feature": "feature", "user": "user_id"}
@@ -26,7 +26,7 @@ def table(found: list[Row]) -> dict[str, list]:
         "name": [harmless(row["name"]) for row in found],
         **{name: [row[name] for row in found] for name in _COUNTS},
         **{name: [shown(row[f"{name}_usd"]) for row in found] for name in _MONEY},
-        **{name: [per_mille(row[f"{name}_share"]) for row in found] for name in _SHARES},
+        **{name: [percent(row[f"{name}_share"]) for row in found] for name in _SHARES},
         **{name: [tenths(row[name]) for row in found] for name in _MEANS},
         "low": [shown_estimate(row["low_cost_per_outcome_usd"]) for row in found],
         "high": [shown_estimate(row["high_cost_per_outcome_usd"]) for row in found],
@@ -56,7 +56,7 @@ def _holds(row: Row) -> list[str | None]:
 def details(asked: Asked, dimension: str, found: list[Row], first_day: date | None) -> dict[str, Any]:
     """By place of the row: what it spends on which model and token class, and on which days.
 
-    `models` and `classes` are [index of a name, USD, tenths of a percent]; `days` are [day number, ...] and [USD, ...],
+    `models` and `classes` are [index of a name, USD, percent]; `days` are [day number, ...] and [USD, ...],
     `months` the same by month, of rows beyond MOST_DAYS."""
     names: dict[str, int] = {}
     places = {row["name"]: number for number, row in enumerate(found)}
@@ -64,7 +64,7 @@ def details(asked: Asked, dimension: str, found: list[Row], first_day: date | No
     for row in asked(questions.DRIVERS.format(dimension=dimension)).iter_rows(named=True):
         if row["kind"] in drivers and row["name"] in places:
             index = names.setdefault(harmless(row["driver"]), len(names))
-            told = [index, shown(row["cost_usd"]), per_mille(row["exposure_share"])]
+            told = [index, shown(row["cost_usd"]), percent(row["exposure_share"])]
             drivers[row["kind"]][places[row["name"]]].append(told)
     days = asked(questions.DAYS.format(column=COLUMNS[dimension]))
     spent = dict(_by_name(days.iter_rows(named=True), places))

@@ -43,13 +43,22 @@ const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" :
 const atLeast = (text, unpriced) => (unpriced && text !== UNKNOWN ? `${text}+` : text);
 const atMost = (text, unpriced) => (unpriced && text !== UNKNOWN ? `<${text}` : text);
 
-// Tenths of a percent.
-function share(perMille, signed = false) {
-  if (perMille === null || perMille === undefined) return UNKNOWN;
-  const number = BigInt(perMille);
-  const size = number < 0n ? -number : number;
-  const sign = number < 0n ? "-" : signed ? "+" : "";
-  return `${sign}${grouped(String(size / 10n))}.${size % 10n}%`;
+// Of two BigInts, in percent, with so many decimals that what is not none or all never shows as that (six at most).
+function percentOf(part, whole) {
+  const isNoneOrAll = (number, all) => number === 0n || number === all || number === -all;
+  for (let decimals = 1; ; decimals++) {
+    const unit = 10n ** BigInt(decimals);
+    const rounded = halfEven(part * 100n * unit, whole);
+    if (decimals === 6 || isNoneOrAll(rounded, 100n * unit) === isNoneOrAll(part, whole))
+      return Number(rounded) / Number(unit);
+  }
+}
+
+// Of a percentage that is rounded already.
+function share(rounded, signed = false) {
+  if (rounded === null || rounded === undefined) return UNKNOWN;
+  const [whole, part = "0"] = Math.abs(rounded).toFixed(6).replace(/\.?0+$/, "").split(".");
+  return `${rounded < 0 ? "-" : signed ? "+" : ""}${grouped(whole)}.${part}%`;
 }
 
 function percent(change) {

@@ -83,7 +83,7 @@ window.addEventListener("resize", () => {
   resized = setTimeout(redraw, 150);
 });
 start();
-window.tokenspread = { page, money, attoOf, share, percent }; // for who wants to ask in the console
+window.tokenspread = { page, money, attoOf, share, percent, percentOf }; // for who wants to ask in the console
 window.addEventListener("load", () =>
   finish().catch((error) => {
     byId("body").append(make("p", { class: "note" }, `${UNPACKING} (${error.message}).`));

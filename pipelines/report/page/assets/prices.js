@@ -73,12 +73,12 @@ class Prices {
     return this.grid !== null && this.scope === 0 && !this.grid.includes(change);
   }
 
-  // How far the prices of the scope may rise until the margin is zero, in tenths of a percent.
+  // How far the prices of the scope may rise until the margin is zero, in percent.
   breakEven(row) {
     if (this.grid) return this.scope === 0 ? this.crossing(row) : null;
     const { margin } = this.at(row, 0);
     if (margin === null || row.movedCost === 0n) return null;
-    return halfEven(margin * 1000n, row.movedCost * MILLION);
+    return percentOf(margin, row.movedCost * MILLION);
   }
 
   // Between the two computed changes at which the margin goes below zero.
@@ -89,14 +89,14 @@ class Prices {
     );
     if (after < 1) return null;
     const [low, high, above, below] = [this.grid[after - 1], this.grid[after], margins[after - 1], margins[after]];
-    return BigInt(low) * 10n + halfEven(above * BigInt((high - low) * 10), above - below);
+    return Number(BigInt(low) * 10n + halfEven(above * BigInt((high - low) * 10), above - below)) / 10;
   }
 
-  // The model that most of a row's cost rides on, and its share in tenths of a percent.
+  // The model that most of a row's cost rides on, and its share in percent.
   rides(row) {
     const cost = row.cost;
     if (!cost) return null;
     const most = row.cells.reduce((best, cell) => (cell.cost > best.cost ? cell : best));
-    return { model: this.models[most.model], share: Number(halfEven(most.cost * 1000n, cost)) };
+    return { model: this.models[most.model], share: percentOf(most.cost, cost) };
   }
 }

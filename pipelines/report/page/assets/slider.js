@@ -99,13 +99,13 @@ function markBreakEvens() {
   const marks = [tick(0, "today", "now")];
   prices.rows.forEach((row, place) => {
     const change = prices.breakEven(row);
-    if (change !== null && change >= LOWEST * 10 && change <= HIGHEST * 10)
-      marks.push(tick(Number(change) / 10, `${opening.features.name[place]}: ${share(change, true)}`, "each"));
+    if (change !== null && change >= LOWEST && change <= HIGHEST)
+      marks.push(tick(change, `${opening.features.name[place]}: ${share(change, true)}`, "each"));
   });
   const all = prices.breakEven(prices.total);
   const shown = atMost(share(all, true), prices.total.unpriced);
-  if (all !== null && all >= LOWEST * 10 && all <= HIGHEST * 10)
-    marks.push(tick(Number(all) / 10, `break-even ${roughly(prices.grid)}${shown}`, "gone"));
+  if (all !== null && all >= LOWEST && all <= HIGHEST)
+    marks.push(tick(all, `break-even ${roughly(prices.grid)}${shown}`, "gone"));
   byId("ticks").replaceChildren(...marks);
   byId("break-even").textContent = breakEvenText(
     all,
@@ -121,10 +121,10 @@ function breakEvenText(all, hasStrokes) {
   if (all === null && prices.grid) return "No break-even of all is known within what the slider shows.";
   if (all === null) return `Nothing of the cost rides on ${label}: its prices move no margin.`;
   const strokes = hasStrokes ? " Short strokes: where single features lose theirs." : "";
-  if (all < -1000n)
+  if (all < -100)
     return `There is no break-even: with ${label} free of charge the margin of all is below zero.${strokes}`;
   const where =
-    all < LOWEST * 10 ? ", below what the slider shows" : all > HIGHEST * 10 ? ", beyond what the slider shows" : "";
+    all < LOWEST ? ", below what the slider shows" : all > HIGHEST ? ", beyond what the slider shows" : "";
   const atMost = prices.total.unpriced ? " At most there: calls without a price would lower it." : "";
   const zero = `${roughly(prices.grid)}${share(all, true)}`;
   return `Break-even: the margin of all is zero at ${zero}${where}.${atMost}${strokes}`;
