@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from pipelines import stages
+from pipelines import sandbox
 from pipelines.report.figures import LINES, Query, repriced_figures
 from pipelines.report.terminal import at_most, cost
 from pipelines.report.text import UNKNOWN, count, counted, harmless, money
@@ -90,13 +89,14 @@ class Progress:
 
 def of_night(settings: Settings, night: Night, key: str) -> None:
     """Shows what the published warehouse says after a night."""
-    query = partial(stages.query, settings)
-    scenario_table(repriced_figures(query, "feature"), f"{key}-features")
-    if (svg := spend_chart(query)) is not None:
+    report = settings.data.absolute() / "reports" / f"{night.day}.txt"
+    with sandbox.asking(settings.data / "warehouse.duckdb") as query:
+        figures, svg, text = repriced_figures(query, "feature"), spend_chart(query), night_text(query, night, report)
+    scenario_table(figures, f"{key}-features")
+    if svg is not None:
         image = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
         create_image_artifact(image, f"{key}-spend", f"Spend by day and model, the last {CHART_DAYS} days of the log")
-    report = settings.data.absolute() / "reports" / f"{night.day}.txt"
-    create_markdown_artifact(night_text(query, night, report), f"{key}-night", f"The night of {night.day}")
+    create_markdown_artifact(text, f"{key}-night", f"The night of {night.day}")
     if report.exists():
         create_link_artifact(report.as_uri(), report.name, f"{key}-report", f"On that machine: {code(str(report))}")
 

@@ -197,7 +197,7 @@ def _carried_out(course: Course, accept: bool, row: Row) -> Night:
         unreadable=unreadable,
         notes=[*built.notes, *pages.leave(settings, catalogue, course.tell)],
     )
-    path = course.step("report", partial(report.write, night, settings.data, partial(stages.query, settings)))
+    path = course.step("report", partial(report.write, night, settings.data))
     course.tell("report", path=path)
     return night
 

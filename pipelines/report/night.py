@@ -5,16 +5,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pipelines import sandbox
 from pipelines.durable import fsync, lend
 from pipelines.report import terminal
-from pipelines.report.figures import Query
 from pipelines.report.text import count, counted, harmless, money
 from pipelines.summaries import Night
 
 SHOWN = 40  # restated days; `restatements` has all
 
 
-def write(night: Night, data: Path, query: Query) -> Path:
+def write(night: Night, data: Path) -> Path:
     """Writes the report of the night's day, in place of one that an earlier night for the same day wrote, but where
     this one has nothing to tell."""
     folder = data / "reports"
@@ -25,7 +25,8 @@ def write(night: Night, data: Path, query: Query) -> Path:
     stream = io.StringIO()
     stream.writelines(harmless(line) + "\n" for line in lines(night))
     stream.write("\n")
-    terminal.write(query, "feature", "text", stream)
+    with sandbox.asking(data / "warehouse.duckdb") as query:
+        terminal.write(query, "feature", "text", stream)
     unfinished.write_text(stream.getvalue(), encoding="utf-8")
     lend(unfinished, 0o600)
     fsync(unfinished)
