@@ -90,6 +90,8 @@ class Intake:
     def _pass_over(self, file: LogFile, seen: sniff.Look) -> None:
         fields = sorted({name for record in seen.records for name in record})
         what = seen.seen + (f" with the fields {sniff.named(fields)}" if fields else "")
+        if sniff.is_export(seen.records):
+            what = "calls that tokenspread exported: with their logs they would count twice"
         if file.is_named:
             raise UserError(
                 f"{file.path}: no log shape fits; it is {what}. Name its shape with --shape, or map its fields in "

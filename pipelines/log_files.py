@@ -15,9 +15,9 @@ from pipelines.bounds import DEFAULT, Bounds
 from pipelines.errors import UserError
 from pipelines.settings import Settings
 from pipelines.unpacking import Unpacked
-from pipelines.zstd import ZstdStream
+from pipelines.zstd import ZSTD, ZstdStream
 
-GZIP, ZSTD, PARQUET, BOM = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"\xef\xbb\xbf"
+GZIP, PARQUET, BOM = b"\x1f\x8b", b"PAR1", b"\xef\xbb\xbf"
 NO_FILE = "a pipe, socket, device or folder, not a file"
 DATA_FOLDER_HAS, METRICS, PAGE = (".lock", "manifest.sqlite"), "metrics.prom", "report.html"
 # what stands in a data folder and is no log, also where a user keeps logs in the same folder
@@ -207,7 +207,7 @@ def compression(path: Path) -> str:
 def _compression(file: BinaryIO) -> str:
     magic = file.read(4)
     file.seek(0)
-    return "gzip" if magic.startswith(GZIP) else "zstd" if magic == ZSTD else "none"
+    return "gzip" if magic.startswith(GZIP) else "zstd" if magic in ZSTD else "none"
 
 
 def open_plain(path: Path) -> BinaryIO:

@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlsplit
 
 from pipelines.errors import UserError
 from pipelines.settings import Settings
@@ -121,11 +122,24 @@ def _alerts(settings: Settings) -> Alerts:
 def _webhook(url: Any) -> str | None:
     if url is None:
         return None
-    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+    place = "[alerts] webhook (or TOKENSPREAD_ALERT_WEBHOOK)"
+    if not isinstance(url, str) or not url.startswith(("https://", "http://")) or not _is_address(url):
         raise UserError(
-            "[alerts] webhook (or TOKENSPREAD_ALERT_WEBHOOK) is no address; give one that starts with https:// or http://"
+            f"{place} is no address; give one that starts with https:// or http://, in ASCII without spaces"
+        )
+    if "@" in urlsplit(url).netloc:  # urllib would ask for a host of that name, and so tell whoever answers for names
+        raise UserError(
+            f"{place} has a user or password before its host; put the secret into its path, or set a command"
         )
     return url
+
+
+def _is_address(url: str) -> bool:
+    try:
+        told = urlsplit(url)
+        return bool(told.hostname) and told.port != 0 and url.isascii() and url.isprintable() and " " not in url
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False
 
 
 def _spend_limit(told: Any, users: Users) -> SpendLimit:

@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 from pipelines.new_lines import Taking
 from pipelines.reading import Choose, Read, Reading, Refused
 from pipelines.settings import Settings
-from pipelines.sniff import Look
+from pipelines.sniff import Look, is_export
 from pipelines.users import Users
 from transforms import attribution, outcomes, schemas, settlement, shapes
 from transforms.shapes import fields, guess, limits, mapping, outcome_mapping
@@ -65,7 +65,10 @@ def known_shapes(settings: Settings) -> tuple[list[Shape], attribution.Rules]:
 
 def chosen(settings: Settings, known: list[Shape], look: Look) -> Shape | None:
     if settings.shape is None:
-        likely = shapes.recognise(look.sample(), known, levels=0)
+        sample = look.sample()
+        if is_export(sample):
+            return None
+        likely = shapes.recognise(sample, known, levels=0)
         # what is of several shapes, or has something around it, takes a closer look
         return likely if likely in known else shapes.recognise(look.records, known)
     for shape in known:

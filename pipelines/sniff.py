@@ -22,6 +22,7 @@ _EVENT_STREAM = re.compile(rb"(event|data|id|retry):|:")
 _NAME = re.compile(r"[\w@$.:/-]{1,40}")
 _VALUE = re.compile(r"[-+]?(\d+[.,]?\d*|\d{4}-\d\d-.*)")  # no column is called so: a file without a header
 ARRAY_START = (b"{", b"]")
+_EXPORTED = {"call_id", "price_status", "cost_pico"}  # of the published table `calls`, and of no log
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ def _quickly(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def is_export(records: list[dict[str, Any]]) -> bool:
+    """Whether they are of a table that tokenspread wrote: read as a log, each call would be there twice."""
+    return bool(records) and records[0].keys() >= _EXPORTED
 
 
 def look(file: LogFile, bounds: Bounds) -> Look:

@@ -6,6 +6,8 @@ import zstandard
 
 from pipelines.bounds import TooMuch, sized
 
+# of a frame, and of those to be skipped, such as pzstd writes first (RFC 8878, 3.1.1 and 3.1.2)
+ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes([number]) + b"\x2a\x4d\x18" for number in range(0x50, 0x60)))
 READ_BYTES = 1 << 10  # four bytes may unpack to 128 KiB, and what is read at once is unpacked at once
 WINDOW_BYTES = 128 << 20  # what a frame refers back to is held in memory; `zstd` itself unpacks no more unless told to
 

@@ -77,6 +77,18 @@ def nearly(one: object, other: object) -> bool:
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv", "json"])
+def test_exported_calls_beside_their_logs_do_not_count_twice(settings, tmp_path, file_format):
+    (written,) = export(settings, ["calls"], file_format, tmp_path / "logs" / "")
+    fresh = Settings(logs=(str(tmp_path / "logs"),), data=tmp_path / "data")
+    ((path, what),) = stages.ingest(fresh).report.skipped
+    assert (path, what.partition(":")[0]) == (written.path.absolute(), "calls that tokenspread exported")
+    with pytest.raises(UserError, match="calls that tokenspread exported"):
+        stages.ingest(Settings(logs=(str(written.path),), data=tmp_path / "data"))
+    asked = stages.ingest(Settings(logs=(str(written.path),), data=tmp_path / "data", shape="tokenspread"))
+    assert asked.call_count > 0
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv", "json"])
 def test_every_file_says_what_the_warehouse_says(settings, tmp_path, file_format):
     written = export(settings, NAMES, file_format, tmp_path)
     assert [file.name for file in written] == NAMES

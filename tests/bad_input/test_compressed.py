@@ -118,6 +118,15 @@ def test_a_line_of_another_format_in_a_zstd_file_costs_that_line(tmp_path: Path)
     assert (len(found.calls), list(found.quarantined)) == (5, [6])
 
 
+def test_frames_to_be_skipped_are_skipped_in_a_zstd_file(tmp_path: Path) -> None:
+    """pzstd writes one before each of its frames; any of sixteen magic numbers may begin one."""
+    (tmp_path / "logs").mkdir()
+    first, last = (bytes([number]) + b"\x2a\x4d\x18" for number in (0x50, 0x5F))
+    packed = first + b"\4\0\0\0size" + zstd_packed(log("s")) + last + b"\0\0\0\0" + zstd_packed(log("t"))
+    (tmp_path / "logs" / "log.zst").write_bytes(packed)
+    assert len(taken(tmp_path / "data", tmp_path / "logs")["log.zst"].calls) == 10
+
+
 def test_server_sent_events_in_a_zstd_file(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     events = b"".join(b"data: " + line + b"\n\n" for line in log("e").splitlines())
