@@ -14,6 +14,11 @@ from pipelines.warehouse_models import SQL
 from pipelines.warehouse_sources import literal
 
 PARAMETER = re.compile(r"^        (\S.*)::(\w+) as (\w+), -- (.+)$", re.MULTILINE)
+# what DuckDB would refuse in its own words, by type; any text is a varchar
+TAKEN = {
+    "integer": (re.compile(r"\d{1,9}"), "a whole number from 0 on"),
+    "boolean": (re.compile("true|false"), "true or false"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class Question:
         for name in given.keys() - known.keys():
             settable = ", ".join(known) or "nothing"
             raise UserError(f"{name}: cannot be set in {self.name}; {settable} can")
+        for name, text in given.items():
+            taken, what = TAKEN.get(known[name].dtype, (None, ""))
+            if text and taken and not taken.fullmatch(text):
+                raise UserError(f"{name}={text}: not understood; give {what}")
 
         def line(match: re.Match[str]) -> str:
             value, dtype, name, meaning = match.groups()

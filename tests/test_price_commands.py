@@ -248,6 +248,13 @@ def test_why_says_why_a_call_has_no_price_and_what_to_do(published):
     assert "GROQ,Llama-3.1-8B-Instant,code_session,USD_PER_UNIT,2026-11-20" in session and "[aliases]" not in session
 
 
+def test_the_report_has_the_same_alias_to_be_pasted(published):
+    assert (
+        '    "azure/desk=1\\U0000001B[31m" = "PROVIDER/MODEL"'
+        in tokenspread("report", "--data", published, cwd=published).stdout
+    )
+
+
 def test_why_tells_the_arithmetic_of_time(published):
     told = prices("why", "own-52", data=published)
     # 2.500001 s x 0.000225 = 0.000562500225 exactly

@@ -314,8 +314,9 @@ def test_where_names_leave_no_room_each_row_is_a_block_and_no_figure_is_cut(monk
     [
         (["dearest_user"], "did you mean dearest_users"),
         (["dearest_users", "colour=red"], "colour: cannot be set in dearest_users; feature, top_count can"),
+        (["dearest_users", "top_count=-1"], "top_count=-1: not understood; give a whole number from 0 on"),
         (["dearest_users", "red"], "red: not understood; set a value as NAME=VALUE"),
-        (["dearest_users", "top_count=few"], "Could not convert string 'few'"),
+        (["dearest_users", "top_count=few"], "top_count=few: not understood; give a whole number from 0 on"),
         (["environments", "period=soon"], "no such period"),
     ],
 )

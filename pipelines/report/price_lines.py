@@ -2,10 +2,10 @@
 
 import csv
 import io
-import json
 from itertools import groupby
 from typing import Any
 
+from pipelines.report.call_price import alias_line
 from pipelines.report.text import count, counted, harmless, model_name, money
 
 MOST_MODELS = 10
@@ -146,7 +146,10 @@ def unpriced_lines(unpriced: list[dict[str, Any]]) -> list[str]:
     unknown = [row for rows in shown for row in rows if row["price_status"] == "unknown_model" and row["model"]]
     if unknown:
         lines.append("or, where one is a deployment of a known model, name that in tokenspread.toml:")
-        lines += ["    [aliases]", *(f"    {alias}" for alias in dict.fromkeys(map(_alias_line, unknown)))]
+        lines += [
+            "    [aliases]",
+            *dict.fromkeys(f"    {alias_line(row['provider'], row['model'])}" for row in unknown),
+        ]
     return lines
 
 
@@ -169,9 +172,3 @@ def _price_line(row: dict[str, Any]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(["" if cell is None else harmless(str(cell)) for cell in told])
     return line.getvalue()
-
-
-def _alias_line(row: dict[str, Any]) -> str:
-    # JSON's quoting is TOML's
-    name = "/".join(harmless(part) for part in (row["provider"], row["model"]) if part)
-    return f'{json.dumps(name, ensure_ascii=False)} = "PROVIDER/MODEL"'
