@@ -155,7 +155,7 @@ class _Cutter:
         if self.line_end == 0:
             lines = lines.removeprefix(BOM)
         first, rest = lines[: lines.index(b"\n") + 1], lines[lines.index(b"\n") + 1 :]
-        if self.is_skipping_long_line or len(first) > self.bounds.line_bytes:
+        if self.is_skipping_long_line or len(first) > self.bounds.line_bytes + 1:  # its line feed is not of it
             self.is_skipping_long_line, lines = False, too_long(self.bounds) + rest
         elif self.starts_open and first.strip() in (b"", b","):
             lines = rest  # the end of a line that was read before it had one

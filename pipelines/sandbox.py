@@ -69,7 +69,7 @@ def asking(link: Path) -> Iterator[Ask]:
     check_published(link)
     catalogue = link.resolve()
     try:
-        with connect_sandboxed(link) as connection:
+        with connect_sandboxed(catalogue) as connection:
             yield partial(_rows, connection)
     except duckdb.Error as error:
         if not catalogue.exists():

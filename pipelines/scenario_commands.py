@@ -87,8 +87,9 @@ def swap(
         raise UserError("swap: name two models, or none to see the swaps of the past")
     ratios = {"input_ratio": input_ratio, "output_ratio": output_ratio}
     swapped = scenario_desk.swapped(from_model, to_model, ratios, feature)
-    with scenario_desk.asked_of(selected, swapped, settings, *repriced.MODELS) as (ask, part):
+    one = (settings.data / "warehouse.duckdb").resolve()  # costs and evidence of one publication
+    with scenario_desk.asked_of(selected, swapped, settings, *repriced.MODELS, catalogue=one) as (ask, part):
         measured = repriced.measured_pairs(ask)
-        with sandbox.asking(settings.data / "warehouse.duckdb") as published:
+        with sandbox.asking(one) as published:
             evidence = [swaps.evidence(published, *pair) for pair in measured]
         repriced.write(ask, by, form, sys.stdout, part, top, settings.data, evidence)

@@ -49,7 +49,7 @@ def _write_unknown(inspection: Inspection, stream: TextIO) -> None:
             f"fields in its first {counted(len(inspection.look.records), 'record')}, to map in tokenspread.toml:",
             file=stream,
         )
-    elif inspection.look.records:
+    elif any(inspection.look.records):
         print("no path can name a key of its records: each has a NUL or half a surrogate pair", file=stream)
         return
     shown = {path for path, _ in fields.most_common(MOST_FIELDS)}  # keys that are ids would make a list of thousands

@@ -82,8 +82,11 @@ def _reasons(rows: list[Row]) -> list[str]:
 def measured_pairs(query: Query) -> list[tuple[str, str]]:
     """Both models, provider in front, of each swap whose tokens were measured in some feature."""
     told = query("select * from scenario_swaps where tokens = 'measured'")
-    names = [pl.concat_str(f"{side}_provider", f"{side}_model", separator="/") for side in ("from", "to")]
-    return told.select(names[0].alias("from"), names[1].alias("to")).unique().sort("from", "to").rows()
+    names = [
+        pl.concat_str(f"{side}_provider", f"{side}_model", separator="/", ignore_nulls=True).alias(side)
+        for side in ("from", "to")
+    ]
+    return told.select(names).unique().sort("from", "to").rows()
 
 
 def _columns(scenarios: list[Row]) -> list[Column]:

@@ -1,5 +1,5 @@
 -- Which models are slow, and which are dear?
--- Read: one row for each model: the mean time of a call beside what a call and a million tokens cost. Failed and refused calls are among them.
+-- Read: one row for each model: the mean time of a call beside what a call costs, compute time that is paid by the second included. Failed and refused calls are among them.
 -- Unknown: untimed_call_count are calls that tell no time and are in no mean; output_tokens_per_call is of the calls that tell their output; calls without a price are counted and in no cost.
 with params as (
     select
@@ -13,10 +13,12 @@ select
     sum(usage_cube.call_count) as call_count,
     sum(usage_cube.busy_microseconds) / 1000000
     / nullif(sum(usage_cube.call_count) - sum(usage_cube.untimed_call_count), 0) as mean_latency_seconds,
-    usd_from_pico(sum(usage_cube.cost_pico)) as cost_usd,
+    -- Most models have no price of time.
+    usd_from_pico(sum(usage_cube.cost_pico + coalesce(usage_cube.time_cost_pico, 0))) as cost_usd,
     usd_from_pico(
         divide_half_even(
-            sum(usage_cube.cost_pico), sum(usage_cube.call_count) filter (where usage_cube.cost_pico is not null)
+            sum(usage_cube.cost_pico + coalesce(usage_cube.time_cost_pico, 0)),
+            sum(usage_cube.call_count) filter (where usage_cube.cost_pico is not null)
         )
     ) as cost_per_priced_call_usd,
     sum(usage_cube.output_tokens)

@@ -14,7 +14,8 @@ bands as (
         sum(usage_cube.call_count) as call_count,
         max(usage_cube.most_input_tokens) as most_input_tokens,
         sum(usage_cube.input_tokens + usage_cube.output_tokens)
-            filter (where usage_cube.cost_pico is not null) as priced_tokens,
+            filter (where usage_cube.cost_pico is not null and usage_cube.card_id is not null) as billed_tokens,
+        sum(usage_cube.cost_pico) filter (where usage_cube.card_id is not null) as billed_cost_pico,
         sum(usage_cube.cost_pico) as cost_pico,
         coalesce(sum(usage_cube.call_count) filter (where usage_cube.cost_pico is null), 0) as unpriced_call_count,
     from usage_cube
@@ -31,7 +32,7 @@ select
     most_input_tokens,
     usd_from_pico(cost_pico) as cost_usd,
     cost_pico / nullif(sum(cost_pico) over (partition by provider, model), 0) as cost_share,
-    usd_from_pico(divide_half_even(cost_pico * 1000000, priced_tokens)) as cost_per_million_tokens_usd,
+    usd_from_pico(divide_half_even(billed_cost_pico * 1000000, billed_tokens)) as cost_per_million_tokens_usd,
     unpriced_call_count,
 from bands
 order by context_band desc nulls last, cost_pico desc nulls last, provider, model

@@ -1,13 +1,24 @@
 -- Where does the cost that the log recorded differ from ours, and why?
 -- Read: one row for each model whose log records costs, the largest total gap first (recorded less ours); single calls are in recorded_cost_gaps and recorded_cost_differences, all causes in recorded_cost_causes.
 -- Unknown: calls with a recorded cost and none of ours are in recorded_call_count and not in compared_call_count; a main_cause of null: none could be told.
-with causes as (
+with by_cause as (
+    -- Over all files: a cause of every day may be more than the largest of one.
+    select
+        provider,
+        model,
+        likely_cause,
+        sum(gap_usd) as gap_usd,
+    from recorded_cost_causes
+    group by provider, model, likely_cause
+),
+
+causes as (
     select
         provider,
         model,
         sum(gap_usd) as gap_usd,
         arg_max(likely_cause, abs(gap_usd)) filter (where likely_cause is not null) as main_cause,
-    from recorded_cost_causes
+    from by_cause
     group by provider, model
 )
 

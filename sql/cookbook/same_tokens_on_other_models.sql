@@ -12,7 +12,7 @@ used as (
         usage_cube.priced_model,
         usage_cube.context_band,
         usage_cube.time_band,
-        -- No time cost: none is paid by its time here, see below.
+        -- A null time cost adds nothing: calls paid by time without one are left out below.
         sum(usage_cube.cost_pico + coalesce(usage_cube.time_cost_pico, 0)) as cost_pico,
         sum(usage_cube.call_count) as call_count,
         sum(usage_cube.unknown_usage_call_count) as unknown_usage_call_count,

@@ -5,17 +5,17 @@
 -- user_count | known users
 -- call_count | calls
 -- calls_per_action | mean calls of an action
--- input_tokens_per_action | mean input of an action whose usage is known, cached included
+-- input_tokens_per_action | mean known input of the actions that tell any, cached included
 -- cache_read_tokens_per_action | mean of these read from a cache; an action that tells of none has none
--- output_tokens_per_action | mean output of an action whose usage is known
+-- output_tokens_per_action | mean known output of the actions that tell any
 -- p50_tokens_per_action | median of input plus output
 -- p90_tokens_per_action | 90th percentile of input plus output
 -- p99_tokens_per_action | 99th percentile of input plus output
 -- max_tokens_per_action | largest input plus output
 -- cost_usd | cost of the priced calls; null: none is priced
 -- cost_per_action_usd | cost_usd over all actions
--- p50_cost_per_action_usd | median cost of an action
--- p90_cost_per_action_usd | 90th percentile of the cost of an action
+-- p50_cost_per_action_usd | median cost of the actions whose every call has a cost
+-- p90_cost_per_action_usd | 90th percentile of the same
 -- unknown_usage_call_count | calls whose input or output is unknown
 -- unpriced_call_count | calls without a cost
 -- error_call_count | calls with status error or refused
@@ -36,6 +36,8 @@ action_totals as materialized (
         sum(cache_read_tokens) as cache_read_tokens,
         sum(output_tokens) as output_tokens,
         sum(cost_pico) as cost_pico,
+        -- What is known of an action with an unpriced call is no value of a percentile.
+        case when sum(unpriced_call_count) = 0 then sum(cost_pico) end as whole_cost_pico,
         sum(unknown_usage_call_count) as unknown_usage_call_count,
         sum(unpriced_call_count) as unpriced_call_count,
         sum(error_call_count) as error_call_count,
@@ -102,11 +104,11 @@ cost_counts as (
     select
         feature,
         user_id,
-        cost_pico,
+        whole_cost_pico as cost_pico,
         count(*) as value_count,
     from action_totals
-    where cost_pico is not null
-    group by feature, user_id, cost_pico
+    where whole_cost_pico is not null
+    group by feature, user_id, whole_cost_pico
 ),
 
 cost_ranks as (
