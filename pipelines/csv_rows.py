@@ -10,14 +10,15 @@ from collections.abc import Iterator
 
 from pipelines.bounds import Bounds, Unreadable
 from pipelines.pieces import too_long
-from pipelines.sniff import delimiter_of
+from pipelines.sniff import dialect_of
 
 REREAD_BYTES = 256 << 20  # a log whose quotes never match must not be read once for each of its lines
-MISMATCHED = "quotes do not match"
+MISMATCHED, ZEROS = "quotes do not match", "holds NUL bytes"
 
 
 class CsvRows:
-    """`header`, and below it (iterate) the cells of each row, or the reason why its first line is none.
+    """`header`, "" for a column without a name, and below it (iterate) the cells of each row, or the reason why it, or
+    its first line, is none.
 
     `waiting_bytes`: of a last row that is not complete, where the file may still grow. Raises Unreadable.
     """
@@ -30,9 +31,10 @@ class CsvRows:
         self.again: deque[str] = deque()  # lines to be read once more
         self.row: list[str] = []  # the lines of the row that is being read
         self.row_size = self.reread = 0
+        self.has_zeros = False  # whether the row has any
         self.header: list[str] = []
         first = next((line for line in iter(self._next_line, "") if line.strip()), "")
-        self.delimiter = delimiter_of(first.encode("utf-8", "surrogateescape"))
+        self.dialect = dialect_of(first.rstrip("\r\n"))
         self.again.append(first)
         header = next(iter(self), [])
         if isinstance(header, str):
@@ -44,23 +46,31 @@ class CsvRows:
     def __iter__(self) -> Iterator[list[str] | str]:
         while True:
             try:
-                for cells in csv.reader(self._lines(), delimiter=self.delimiter, strict=True):
+                for cells in csv.reader(self._lines(), **self.dialect, strict=True):
                     if self.may_grow and self._ends_within_a_line():
                         return self._wait()
-                    self.row, self.row_size = [], 0
-                    yield cells
+                    found = ZEROS if self.has_zeros else cells
+                    self.row, self.row_size, self.has_zeros = [], 0, False
+                    yield found
                 return None
             except csv.Error:
                 if self._may_go_on():
                     return self._wait()
-                is_long = len(self.row) == 1 and self.row_size > self.line_bytes
-                yield too_long(self.bounds)[1:-1].decode() if is_long else MISMATCHED
+                yield self._fault_of_first()
                 self._read_again()
+
+    def _fault_of_first(self) -> str:
+        """Why the first line of a row that breaks the rule is none."""
+        if len(self.row) == 1 and self.row_size > self.line_bytes:
+            return too_long(self.bounds)[1:-1].decode()
+        return ZEROS if "\0" in self.row[0] else MISMATCHED
 
     def _lines(self) -> Iterator[str]:
         while line := self._next_line():
             self.row.append(line)
             self.row_size += len(line)
+            if "\0" in line:  # csv takes it for a letter like any other
+                self.has_zeros = True
             if self.row_size > self.line_bytes:
                 raise csv.Error
             yield line
@@ -82,7 +92,7 @@ class CsvRows:
         """Whether the last row is a half one, its quote still to be closed: none of the lines that it took is a row."""
         if not self.may_grow or self.row_size > self.line_bytes or not (self.is_at_end or self._ends_within_a_line()):
             return False
-        taken = csv.reader(self.row[1:], delimiter=self.delimiter)
+        taken = csv.reader(self.row[1:], **self.dialect)
         return not any(len(cells) == len(self.header) for cells in taken)
 
     def _wait(self) -> None:
@@ -93,4 +103,4 @@ class CsvRows:
         if self.reread > max(REREAD_BYTES, 4 * self.line_bytes):
             raise Unreadable(f"its {MISMATCHED} from some line on; write it again, with cells quoted as in CSV")
         self.again.extendleft(reversed(self.row[1:]))
-        self.row, self.row_size, self.is_at_end = [], 0, False
+        self.row, self.row_size, self.has_zeros, self.is_at_end = [], 0, False, False

@@ -15,7 +15,7 @@ from transforms import schemas
 
 # What stands in a piece for a line, or a row, that cannot be read: "!" and why. A log may have such a line too.
 PLACEHOLDER = re.compile(
-    rb"!((longer) than \d+ (?:bytes|[KMG]iB)|not UTF-8|not a JSON object|quotes do not match"
+    rb"!((longer) than \d+ (?:bytes|[KMG]iB)|not UTF-8|not a JSON object|quotes do not match|holds NUL bytes"
     rb"|\d+ cells, the header has \d+)"
 )
 NO_OBJECT = "not a JSON object"

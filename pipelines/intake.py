@@ -181,8 +181,8 @@ class Intake:
     def _batches(self, pieces: Iterable[Piece], taking: Taking, reading: Reading) -> Iterator[Read]:
         for piece in pieces:
             for batch in self.reader.read(piece, reading.columns):
-                # what was wrong with lines that were taken before was told then
-                yield batch if piece.first_line >= taking.from_line else Read(batch.lines)
+                # blank lines that were taken before were counted then
+                yield batch if piece.first_line >= taking.from_line else replace(batch, blank={})
             piece.path.unlink()
 
     def _take(

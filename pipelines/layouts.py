@@ -69,7 +69,8 @@ def _write_events(stream, may_grow: bool, copy: Copy) -> int:
             is_long, was_rest = len(line) > line_bytes, is_rest
             is_rest = (is_long or was_rest) and not line.endswith(b"\n")
             data = line.removeprefix(b"data:").strip()
-            if was_rest or (not data.startswith(b"{") and (not line.startswith(b"data:") or data in NO_DATA)):
+            is_told = data.startswith(b"{") or (line.startswith(b"data:") and data not in NO_DATA)
+            if was_rest or not (is_told or b"\0" in line):  # zeros of a crash may stand before an event
                 continue
             if is_long:
                 copy.write(too_long(copy.bounds))
@@ -96,7 +97,8 @@ def _csv_line(header: list[str], row: list[str] | str) -> bytes:
         return f"!{row}\n".encode()
     if len(row) != len(header):
         return f"!{len(row)} cells, the header has {len(header)}\n".encode()
-    record = {name: value if value != "" else None for name, value in zip(header, row, strict=True)}  # empty: unknown
+    # an empty cell is unknown; a column without a name, as pandas writes its index, is none of ours
+    record = {name: value if value != "" else None for name, value in zip(header, row, strict=True) if name}
     try:
         return json.dumps(record, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:

@@ -19,6 +19,7 @@ from pipelines.users import Users
 from transforms import attribution, outcomes, schemas, settlement, shapes
 from transforms.shapes import fields, guess, limits, mapping, outcome_mapping
 from transforms.shapes.shape import Shape
+from transforms.shapes.unread import with_unread
 
 OPENED_BYTES = 8 << 20
 AHEAD = timedelta(days=2)  # of this machine's clock may a log's be, or its time zone not be told
@@ -99,7 +100,10 @@ def _mistakes_in_settings() -> Iterator[None]:
 
 def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft, terms: Terms) -> Reading:
     def take(read: Read, takings: dict[int, Taking], is_sure: bool) -> None:
-        told = limits.with_verdicts(shape.calls(_not_too_deep(read.lines, terms)))
+        lines = _not_too_deep(read.lines, terms)
+        if shape.frame == "history":
+            lines = with_unread(lines, read.quarantine)
+        told = limits.with_verdicts(shape.calls(lines))
         told = _judged(attribution.attribute(told, rules), terms)
         for column, called in terms.users.renaming().items():
             told = attribution.renamed(told, column, called)
@@ -107,6 +111,7 @@ def _call_reading(shape: Shape, rules: attribution.Rules, draft: Draft, terms: T
             told = settlement.numbered(told)
         if shape.frame != "lines":
             told = _new_lines_of(told, takings)
+            read = replace(read, quarantine=_new_lines_of(read.quarantine, takings))  # the others were told then
         calls, rejects = settlement.by_verdict(told, by_part=shape.opened is not None)
         if rejects.height and not is_sure:
             # "<field> is not a count": a line of this shape all the same

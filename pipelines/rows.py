@@ -6,6 +6,8 @@ from pathlib import Path
 import nanoarrow
 import polars as pl
 
+from pipelines.array_damage import place_of_damage
+from pipelines.bounds import Unreadable
 from pipelines.log_files import as_glob
 from pipelines.parquet_files import AS_WRITTEN, ROWS, rows_query
 from pipelines.pieces import too_long
@@ -16,17 +18,20 @@ ROWS_AT_ONCE = 1024  # where a vector of rows does not fit the memory; then an e
 
 def objects(reader: Reader, path: Path) -> Iterator[bytes]:
     """Of an array; JSON text holds raw line feeds only between tokens, so they may become spaces. Raises duckdb.Error,
-    TooMuch."""
+    Unreadable."""
     query = (
         "select replace(replace(json, chr(10), ' '), chr(13), ' ') from read_json_objects("
         f"?, format = 'array', maximum_object_size = {reader.bounds.line_bytes}, {AS_WRITTEN})"
     )
     try:
         yield from map(_joined, _batches(reader, query, path))
-    except PARSER_ERRORS as error:
-        if "maximum_object_size" not in str(error):
-            raise
-        raise reader.bounds.refusal("has a record longer than", "line_bytes") from None
+    except (*PARSER_ERRORS, UnicodeDecodeError) as error:
+        if "maximum_object_size" in str(error):
+            raise reader.bounds.refusal("has a record longer than", "line_bytes") from None
+        if "Out of Memory" not in str(error) and (place := place_of_damage(path, reader.bounds)):
+            fix = "mend it there, or write one object a line: then such damage costs one line"
+            raise Unreadable(f"is no JSON array in UTF-8 at {place}; {fix}") from None
+        raise
 
 
 def rows(reader: Reader, path: Path) -> Iterator[bytes]:

@@ -1,5 +1,6 @@
 """What a file is, told by its first bytes: its layout, and a few records to recognise the shape by."""
 
+import contextlib
 import csv
 import io
 import itertools
@@ -20,9 +21,14 @@ SAMPLED = 6
 ASKED_AGAIN = 50
 _EVENT_STREAM = re.compile(rb"(event|data|id|retry):|:")
 _NAME = re.compile(r"[\w@$.:/-]{1,40}")
+_FIRST_LINE = re.compile(rb"[^\r\n]*")
 _VALUE = re.compile(r"[-+]?(\d+[.,]?\d*|\d{4}-\d\d-.*)")  # no column is called so: a file without a header
 ARRAY_START = (b"{", b"]")
 _EXPORTED = {"call_id", "price_status", "cost_pico"}  # of the published table `calls`, and of no log
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+FIRST_ROWS = 10  # below a header that may as well be prose
+BINARY = "binary or UTF-16 bytes; if it is text, save it as UTF-8"
+NEITHER = "text that is neither JSON nor CSV with a header"
 
 
 @dataclass(frozen=True)
@@ -78,15 +84,26 @@ def look(file: LogFile, bounds: Bounds) -> Look:
     text = head.removeprefix(BOM).lstrip()
     if not text:
         return Look("empty", b"", "an empty file")
-    # a crash, and a rotation of an open file, leave zeros before lines that are sound
+    # a crash, and a rotation of an open file, leave zeros before and among lines that are sound
+    starts_as_text = b"\0" not in _first_line(text)
     text = text.lstrip(b"\0") if text[:2] == b"\0\0" else text
-    is_text = text.startswith(b"{") and text[1:2] != b"\0"
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in head[:1000] and not is_text):
-        return Look("none", b"", "binary or UTF-16 bytes; if it is text, save it as UTF-8")
+    is_text = starts_as_text or (text.startswith(b"{") and text[1:2] != b"\0")
+    has_zeros = b"\0" in head[:1000]
+    if head.startswith(UTF_16) or (has_zeros and not is_text):
+        return Look("none", b"", BINARY)
+    seen = _look_at_text(text, bounds, is_whole=len(head) < LOOK_BYTES)
+    return replace(seen, seen=BINARY) if seen.layout == "none" and has_zeros else seen
+
+
+def _first_line(text: bytes) -> bytes:
+    return _FIRST_LINE.match(text)[0]
+
+
+def _look_at_text(text: bytes, bounds: Bounds, is_whole: bool) -> Look:
     if text.startswith(b"[") and text[1:].lstrip().startswith(ARRAY_START):
         return Look("array", b"", "a JSON array")
     if text.startswith(b"{"):
-        return _look_at_objects(text, bounds.line_bytes, is_whole=len(head) < LOOK_BYTES)
+        return _look_at_objects(text, bounds.line_bytes, is_whole)
     if _EVENT_STREAM.match(text):
         return Look("events", b"", "a stream of server-sent events")
     lines = Look("lines", text, "lines of JSON objects, after other text")
@@ -156,23 +173,46 @@ def _is_followed(line: bytes) -> bool:
 def _look_at_csv(text: bytes, bounds: Bounds) -> Look:
     csv.field_size_limit(_most_bytes(bounds))  # csv's own limit of 128 KiB is less than a prompt
     try:
-        lines = io.StringIO(text.decode("utf-8", errors="surrogateescape"), newline="")
-        header = next(csv.reader(lines, delimiter=delimiter_of(text.partition(b"\n")[0])), [])
+        header, is_padded, below = _first_rows(text)
     except csv.Error:
-        header = []
-    if len(header) < 2 or not all(map(_is_name, header)):
-        return Look("none", b"", "text that is neither JSON nor CSV with a header")
-    if any(map(_VALUE.fullmatch, header)):
+        return Look("none", b"", NEITHER)
+    names = list(filter(None, header))
+    if len(names) < 2 or not all(map(_is_name, names)):
+        return Look("none", b"", NEITHER)
+    if any(map(_VALUE.fullmatch, names)):
         return Look("none", b"", "CSV without a header; add a first line that names its columns")
-    if not all(map(records.is_unicode, header)):
+    if not all(map(records.is_unicode, names)):
         return Look("none", b"", "CSV with a header that is not UTF-8; save it as UTF-8")
-    if twice := {name for name in header if header.count(name) > 1}:
+    # prose with commas in it has spaces behind them, and a letter's first line ends with one
+    has_fitting_row = not below or len(header) in map(len, below)
+    if is_padded and not (has_fitting_row and all(map(_NAME.fullmatch, names))):
+        return Look("none", b"", NEITHER)
+    if twice := {name for name in names if names.count(name) > 1}:
         return Look("none", b"", f"CSV with two columns called {named(sorted(twice))}; rename one")
-    return Look("csv", b"", f"CSV with the columns {named(header)}")
+    if len(names) < len(header) and not has_fitting_row:
+        fact = f"CSV without a name for column {header.index('') + 1}, and with no row of {len(header)} cells"
+        return Look("none", b"", f"{fact}; write a header with a name for each cell of a row")
+    return Look("csv", b"", f"CSV with the columns {named(names)}")
 
 
-def delimiter_of(header: bytes) -> str:
-    return max(",;\t", key=lambda delimiter: header.count(delimiter.encode()))
+def _first_rows(text: bytes) -> tuple[list[str], bool, list[list[str]]]:
+    """(the header's names, "" where there is none; whether spaces stand before them; a few rows below it)."""
+    whole = text[: text.rfind(b"\n") + 1] or text  # the last row is likely to be half one
+    lines = io.StringIO(whole.decode("utf-8", errors="surrogateescape"), newline="")
+    dialect = dialect_of(_first_line(text).decode("utf-8", errors="surrogateescape"))
+    rows = csv.reader(lines, **dialect)
+    header, below = next(rows, []), []
+    with contextlib.suppress(csv.Error):
+        below = [row for row in itertools.islice(rows, FIRST_ROWS) if row]
+    return header, dialect["skipinitialspace"], below
+
+
+def dialect_of(header: str) -> dict[str, Any]:
+    """How cells are told apart: spaces behind a delimiter are no part of a cell where the header has some. `header` is
+    its first line."""
+    delimiter = max(",;\t", key=header.count)
+    cells = next(csv.reader([header], delimiter=delimiter), [])
+    return {"delimiter": delimiter, "skipinitialspace": any(cell.startswith(" ") for cell in cells)}
 
 
 def named(names: Iterable[str]) -> str:
@@ -181,5 +221,5 @@ def named(names: Iterable[str]) -> str:
 
 
 def _is_name(cell: str) -> bool:
-    """Whether a first row's cell may be a column's name: prose with a comma in it has spaces around its parts."""
-    return cell == cell.strip() and cell != "" and not cell.startswith(("#", "[", "{")) and len(cell) <= 100
+    """Whether a first row's cell may be a column's name."""
+    return cell == cell.strip() and not cell.startswith(("#", "[", "{")) and len(cell) <= 100 and "\0" not in cell

@@ -234,12 +234,10 @@ def connect(path: Path | str = ":memory:", read_only: bool = False, **config) ->
 def frame_of(connection: duckdb.DuckDBPyConnection, sql: str, **parameters: Any) -> pl.DataFrame:
     """The rows of one SELECT; money as Decimal, sums of tokens as Int128."""
     # Through nanoarrow: a relation that polars reads itself makes DuckDB 2.0 report leaks on stderr at exit.
-    stream = nanoarrow.c_array_stream(connection.sql(sql, params=parameters or None))
     try:
-        frame = pl.DataFrame(stream)
+        frame = pl.DataFrame(nanoarrow.c_array_stream(connection.sql(sql, params=parameters or None)))
     except pl.exceptions.ComputeError as error:  # behind the first rows DuckDB's error comes through the stream
-        told = str(error).removeprefix("got external error: ")
-        raise (duckdb.IOException if told.startswith("IO Error") else duckdb.Error)(told) from None
+        raise duckdb.Error(str(error).removeprefix("got external error: ")) from None
     # Arrow has no 128-bit integer: HUGEINT crosses as a decimal without decimals.
     return frame.with_columns(pl.col(pl.Decimal(38, 0)).cast(pl.Int128))
 

@@ -143,6 +143,20 @@ DEEP = {
 }
 
 
+def test_a_line_of_just_so_many_bytes_is_a_call_however_the_log_is_kept(tmp_path: Path) -> None:
+    """Its line feed is not of it, also where it was not there yet."""
+    bounds = Bounds(line_bytes=300_000)
+    for size in (300_000, 300_001):
+        first, last = (json.dumps(chat(number)) for number in (1, 2))
+        whole = f"{first}\n{last[:-1] + ' ' * (size - len(last)) + last[-1]}\n".encode()
+        parts = {"plain": [whole], "packed": [gzip.compress(whole)], "grown": [whole[: len(first) + 1], whole]}
+        for name, contents in (parts | {"open": [whole[:-1], whole]}).items():
+            store = tmp_path / f"{name}-{size}"
+            for content in contents:
+                ingest(store, written(tmp_path / f"{name}-{size}.log", content), bounds=bounds)
+            assert ledger_rows(store).height == (2 if size == bounds.line_bytes else 1), name
+
+
 @pytest.mark.parametrize("before", [b"", UNCLEAN], ids=["fast", "exact"])
 @pytest.mark.parametrize("fields", DEEP.values(), ids=DEEP.keys())
 def test_what_is_nested_too_deep_to_be_read_is_quarantined(

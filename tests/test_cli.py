@@ -79,6 +79,7 @@ def test_inspect_tells_the_shape_and_touches_nothing(published, tmp_path):
         (r'{"\ud800":{"prompt_tokens":5,"model":"m"}}', "no path can name a key of its records"),
         (r'{"\u0000":{"prompt_tokens":5,"model":"m"}}', "no path can name a key of its records"),
         (r'{"prompt_tokens":5,"completion_tokens":2,"model":"\ud800"}', 'input_tokens = "prompt_tokens"'),
+        ("{}", "none of them looks like tokens"),
     ],
 )
 def test_inspect_leaves_out_what_is_no_text(tmp_path, line, told):

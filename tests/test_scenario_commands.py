@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from pipelines import cli, scenario_desk, stages
 from pipelines.errors import UserError
+from pipelines.report import repriced
 from pipelines.settings import Settings
 from tests.pipelines.logs import jsonl
 from tests.test_cli import tokenspread
@@ -260,6 +261,32 @@ def test_swap_compares_the_same_tokens_with_the_measured(published):
     assert "40 and 40 actions, 2026-10-01 to 2026-10-04)" in " ".join(lines[:3])
     assert any(line.startswith("from, to: every call that may cross a context bound, or whose") for line in lines)
     assert "openai/gpt-5 -> openai/gpt-5-mini, as measured" in lines
+
+
+def test_swap_of_models_whose_calls_name_no_provider_is_told(tmp_path):
+    log = [told | {"provider": None} for told in LOG]
+    (tmp_path / "log.jsonl").write_bytes(jsonl(log))
+    settings = Settings(logs=(str(tmp_path / "log.jsonl"),), data=tmp_path / "data")
+    stages.ingest(settings)
+    stages.build(settings)
+    lines = asked(tmp_path / "data", "swap", "gpt-5", "gpt-5-mini")
+    assert "gpt-5 -> gpt-5-mini, as measured" in lines.splitlines()
+
+
+def test_costs_and_evidence_of_a_swap_are_of_one_publication(tmp_path, monkeypatch):
+    settings = Settings(logs=(str(tmp_path / "log.jsonl"),), data=tmp_path / "data")
+
+    def publish(log):
+        (tmp_path / "log.jsonl").write_bytes(jsonl(log))
+        stages.ingest(settings)
+        stages.build(settings)
+
+    publish(LOG[:70])
+    before, pairs = asked(settings.data, "swap", "gpt-5", "gpt-5-mini"), repriced.measured_pairs
+    monkeypatch.setattr(repriced, "measured_pairs", lambda query: publish(LOG) or pairs(query))
+    assert asked(settings.data, "swap", "gpt-5", "gpt-5-mini") == before
+    monkeypatch.undo()
+    assert asked(settings.data, "swap", "gpt-5", "gpt-5-mini") != before
 
 
 def test_swap_with_ratios_takes_these(published):

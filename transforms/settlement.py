@@ -157,7 +157,10 @@ def preferences() -> list[tuple[str, pl.Expr]]:
     whom it belongs to and of its cost, then every other column."""
     most = [(name, -pl.col(name)) for name in _TOTALS]
     most += [(name, -pl.col(name).fill_null(0)) for name in _PRICED]  # see _TOTALS
-    status = [("status", pl.col("status").replace_strict(_STATUS_RANK, default=9, return_dtype=pl.Int8))]
+    # a stream's start is a success until the log tells how the stream ended, in a later run perhaps
+    failed_later = pl.col("shape").eq_missing("anthropic_stream") & pl.col("status").eq_missing("error")
+    status = [("status", failed_later.not_())]
+    status += [("status", pl.col("status").replace_strict(_STATUS_RANK, default=9, return_dtype=pl.Int8))]
     # an action that is named by the response is one that the log did not name, see with_action
     is_named = pl.col("action_id").ne_missing(pl.col("response_id")).cast(pl.Int8)
     known = sum(

@@ -36,7 +36,14 @@ def read(folder: Path, content: bytes) -> Told:
     return ingested(folder / "logs")
 
 
+def numbered(log: bytes) -> bytes:
+    """With a first column that has no name."""
+    header, *rows = log.splitlines(keepends=True)
+    return b"".join([b"," + header, *(b"%d,%s" % row for row in enumerate(rows, start=1))])
+
+
 NO_COUNT, NO_AMOUNT = "input_tokens is not a count", "recorded_cost_usd is not an amount in USD"
+ZEROS = "holds NUL bytes"
 NO_UTF8, QUOTES, LONG = "not UTF-8", "quotes do not match", "longer than 8 MiB ([bounds] line_bytes)"
 TOO_LONG = LONG.partition(" (")[0]  # as a note in the staged lines has it
 NO_NAME = "feature is not a name: longer than 1 KiB ([bounds] name_bytes)"
@@ -87,6 +94,31 @@ CASES = {
     "no UTF-8": (with_cell(b"shop", b"sh\xffop"), [1, 2, 4, 5], {3: NO_UTF8}),
     "Latin-1": (with_cell(b"shop", b"caf\xe9"), [1, 2, 4, 5], {3: NO_UTF8}),
     "a surrogate": (with_cell(b"shop", b"\xed\xa0\x80"), [1, 2, 4, 5], {3: NO_UTF8}),
+    "a NUL in a cell": (with_cell(b"shop", b"sh\0op"), [1, 2, 4, 5], {3: ZEROS}),
+    "a NUL in a cell of two lines": (with_cell(b"shop", b'"sh\n\0op"'), [1, 2, 4, 5], {3: ZEROS}),
+    "a NUL behind a quote": (with_cell(b"shop", b'"shop"\0'), [1, 2, 4, 5], {3: ZEROS}),
+    "a NUL in a first row, carriage returns": (
+        GOOD.replace(b"\n", b"\r").replace(b"c0", b"c\0"), [2, 3, 4, 5], {1: ZEROS},
+    ),
+    "zeros on a line of their own": (third(b"\0" * 300 + b"\n" + ROWS[2]), [1, 2, 4, 5, 6], {3: ZEROS}),
+    "zeros before a row": (third(b"\0" * 300 + ROWS[2]), [1, 2, 4, 5], {3: ZEROS}),
+    "zeros in a row that is half, in its quotes": (
+        third(b'c2,2026,"gpt' + b"\0" * 9 + b"\n" + ROWS[2]), [1, 2, 4, 5, 6], {3: ZEROS},
+    ),
+    "zeros, packed": (gzip.compress(third(b"\0" * 300 + ROWS[2]) + b"\0" * 9), [1, 2, 4, 5], {3: ZEROS, 6: ZEROS}),
+    "zeros at the end": (GOOD + b"\0" * 300, ALL, {}),
+    "zeros far below the head": (GOOD + b"\n" * 300_000 + b"\0" * 9 + ROWS[0], ALL, {300_006: ZEROS}),
+    "an index as pandas writes it": (numbered(GOOD), ALL, {}),
+    "an index, tabs": (numbered(GOOD).replace(b",", b"\t"), ALL, {}),
+    "an index that is a NUL": (numbered(GOOD).replace(b"\n2,", b"\n\0,"), [1, 3, 4, 5], {2: ZEROS}),
+    "an index and a header only": (b"," + HEADER, [], {}),
+    "a last column without a name": (GOOD.replace(b"\n", b",\n"), ALL, {}),
+    "three columns without a name": (
+        numbered(GOOD).replace(b"\n", b",x,\n").replace(b"feature,x", b"feature,"), ALL, {},
+    ),
+    "spaces behind commas": (GOOD.replace(b",", b", "), ALL, {}),
+    "spaces behind commas, quotes": (GOOD.replace(b",", b", ").replace(b"shop", b'"shop"'), ALL, {}),
+    "spaces behind commas of a row alone": (third(ROWS[2].replace(b",", b", ")), [1, 2, 4, 5], {3: NO_COUNT}),
     "a byte order mark": (b"\xef\xbb\xbf" + GOOD, ALL, {}),
     "a cell of 5 MB": (with_cell(b"shop", b"s" * 5_000_000), [1, 2, 4, 5], {3: NO_NAME}),
     "a cell of 9 MB": (with_cell(b"shop", b"s" * 9_000_000), [1, 2, 4, 5], {3: LONG}),
@@ -115,28 +147,47 @@ def test_each_row_is_a_call_or_quarantined(tmp_path, content, calls, quarantined
             assert row["input_tokens"] == 99 + line
 
 
+NEITHER = "text that is neither JSON nor CSV with a header"
+BINARY = "binary or UTF-16 bytes; if it is text, save it as UTF-8"
+NO_NAME_FOR_8 = "CSV without a name for column 8, and with no row of 8 cells"
 # name: (the log, why it is no log)
 REFUSED = {
-    "bars": (GOOD.replace(b",", b"|"), "text that is neither JSON nor CSV with a header"),
+    "bars": (GOOD.replace(b",", b"|"), NEITHER),
     "no header": (b"".join(ROWS), "CSV without a header; add a first line that names its columns"),
     "a header twice": (GOOD.replace(b"feature", b"model"), "CSV with two columns called model; rename one"),
     "a header in Latin-1": (
         GOOD.replace(b"feature", b"caf\xe9"), "CSV with a header that is not UTF-8; save it as UTF-8",
     ),
-    "a comment above the header": (b"# a comment\n" + GOOD, "text that is neither JSON nor CSV with a header"),
-    "a header's open quote": (GOOD.replace(b"feature", b'"feature'), "text that is neither JSON nor CSV with a header"),
+    "a comment above the header": (b"# a comment\n" + GOOD, NEITHER),
+    "a header's open quote": (GOOD.replace(b"feature", b'"feature'), NEITHER),
     "text after a header's quote": (
         GOOD.replace(b"feature", b'"feat"ure'), "the header's quotes do not match; mend it",
     ),
-    "a NUL": (with_cell(b"shop", b"sh\0op"), "binary or UTF-16 bytes; if it is text, save it as UTF-8"),
-    "UTF-16": (GOOD.decode().encode("utf-16"), "binary or UTF-16 bytes; if it is text, save it as UTF-8"),
-    "UTF-16, no mark": (GOOD.decode().encode("utf-16-le"), "binary or UTF-16 bytes; if it is text, save it as UTF-8"),
+    "a column twice but for a space": (
+        GOOD.replace(b",", b", ").replace(b"feature", b" model"), "CSV with two columns called model; rename one",
+    ),
+    "an empty column that no row has": (
+        GOOD.replace(b"feature", b"feature,"),
+        f"{NO_NAME_FOR_8}; write a header with a name for each cell of a row",
+    ),
+    "a letter": (b"Dear Sir,\n\nthis is no log.\n", NEITHER),
+    "a list with spaces": (b"red, green, blue\nand no row\n", NEITHER),
+    "prose in columns": (b"Hello there, this is\nprose, with commas\n", NEITHER),
+    "spaces before commas": (GOOD.replace(b",", b" ,"), NEITHER),
+    "a NUL in the header": (GOOD.replace(b"feature", b"f\0"), BINARY),
+    "zeros before the header": (b"\0" * 300 + GOOD, BINARY),
+    "a picture": (
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", BINARY,
+    ),
+    "a picture with commas": (b"P6,a\xff,b\n\0\0", BINARY),
+    "UTF-16": (GOOD.decode().encode("utf-16"), BINARY),
+    "UTF-16, no mark": (GOOD.decode().encode("utf-16-le"), BINARY),
     "a cell too many in each row": (
         HEADER + b"".join(row[:-1] + b",\n" for row in ROWS),
         "none of its first records can be read; the first: 8 cells, the header has 7",
     ),
     "other columns": (b"a,b\n1,2\n", "CSV with the columns a, b with the fields a, b"),
-    "a list of lists": (b"[1,2]\n[3,4]\n", "text that is neither JSON nor CSV with a header"),
+    "a list of lists": (b"[1,2]\n[3,4]\n", NEITHER),
 }  # fmt: skip
 
 
@@ -178,6 +229,21 @@ def test_a_last_row_that_may_be_half_waits_and_is_told(tmp_path, end):
     with (tmp_path / "logs" / "m.csv").open("ab") as log:
         log.write(b'"\n' if b'"' in end else ROWS[4][len(end) :])
     assert ingested(tmp_path / "logs").of("m.csv") == (ALL, {})
+
+
+def test_a_log_that_a_power_loss_left_zeros_in_goes_on(tmp_path):
+    told = read(tmp_path, HEADER + b"".join(ROWS[:2]))
+    assert told.of("m.csv") == ([1, 2], {})
+    with (tmp_path / "logs" / "m.csv").open("ab") as log:
+        log.write(b"\0" * 300 + b"\n" + b"".join(ROWS[2:]))
+    told = ingested(tmp_path / "logs")
+    assert (told.of("m.csv"), told.refused) == (([1, 2, 4, 5, 6], {3: ZEROS}), {})
+    assert told.column("m.csv", "input_tokens") == [100, 101, 102, 103, 104]
+
+
+def test_spaces_within_quotes_are_the_cells(tmp_path):
+    told = read(tmp_path, with_cell(b"shop", b'" shop"').replace(b",", b", "))
+    assert told.column("m.csv", "feature") == ["shop", "shop", " shop", "shop", "shop"]
 
 
 def test_a_row_that_broke_stays_broken_as_the_log_grows(tmp_path):

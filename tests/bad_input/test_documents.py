@@ -59,6 +59,7 @@ CASES = {
     "events, packed": (gzip.compress(EVENTS.encode()), ALL, {}),
     "events of which one is no JSON": (EVENTS.replace(THIRD, '"input_tokens": xx'), [1, 2, 4, 5], {3: NO_JSON}),
     "an event that is no object": (EVENTS.replace("event: x\n", "data: 42\n", 1), [2, 3, 4, 5, 6], {1: NO_OBJECT}),
+    "events after zeros": (EVENTS.replace("data: {", "\0\0data: {", 1), [2, 3, 4, 5], {1: NO_OBJECT}),
     "a line among events": (EVENTS + json.dumps(call(7)) + "\n", [*ALL, 6], {}),
 }  # fmt: skip
 
@@ -72,17 +73,31 @@ def test_each_record_is_a_call_or_quarantined(tmp_path, content, calls, quaranti
         assert told.column("m.log", "input_tokens") == [100, 101, 102, 103, 104]
 
 
-CUT, NO_PARSE = "cut short or damaged; it is read when it is whole", "does not parse as what it looks like"
+CUT, NEITHER = "cut short or damaged; it is read when it is whole", "text that is neither JSON nor CSV with a header"
+
+
+def no_array(line: int, column: int) -> str:
+    fix = "mend it there, or write one object a line: then such damage costs one line"
+    return f"is no JSON array in UTF-8 at line {line}, column {column}; {fix}"
+
+
+AT = json.dumps(RECORDS[2]).index("102") + 1
 # name: (the log, why it is refused)
 REFUSED = {
     "half an array": (ARRAY[:-30], CUT),
     "an array without its end": (ARRAY[:-3], CUT),
     "an array and text": (ARRAY + "some text\n", CUT),
-    "two arrays": (ARRAY + ARRAY, NO_PARSE),
-    "an array of which one record is no JSON": (ARRAY.replace(THIRD, '"input_tokens": xx'), NO_PARSE),
-    "an array that is not UTF-8": (ARRAY.encode().replace(b"gpt", b"gp\xff", 1), NO_PARSE),
-    "an array of arrays": (json.dumps([RECORDS]), "text that is neither JSON nor CSV with a header"),
-    "an array of numbers": ("[1,2,3]", "text that is neither JSON nor CSV with a header"),
+    "two arrays": (ARRAY + ARRAY, no_array(8, 1)),
+    "an array of which one record is no JSON": (ARRAY.replace(THIRD, '"input_tokens": xx'), no_array(4, AT)),
+    "an array in one line of which one record is no JSON": (
+        json.dumps(RECORDS).replace(THIRD, '"input_tokens": xx'), no_array(1, json.dumps(RECORDS).index('102') + 1),
+    ),
+    "an array without a comma": (ARRAY.replace("},\n", "}\n", 1), no_array(3, 1)),
+    "an array with a comma too many": (ARRAY.replace("\n]", ",\n]"), no_array(7, 1)),
+    "an array with a comma too many, packed": (gzip.compress(ARRAY.replace("\n]", ",\n]").encode()), no_array(7, 1)),
+    "an array that is not UTF-8": (ARRAY.encode().replace(b"gpt", b"gp\xff", 1), no_array(2, 65)),
+    "an array of arrays": (json.dumps([RECORDS]), NEITHER),
+    "an array of numbers": ("[1,2,3]", NEITHER),
     "an array of nothing": ("[{},{}]", "a JSON array"),
     "half an object": (PRETTY[:-10], CUT),
     "half an object, packed": (gzip.compress(PRETTY[:-10].encode()), CUT),
@@ -91,9 +106,9 @@ REFUSED = {
     "events of several lines": (
         'data: {\ndata: "a": 1}\n\n', "none of its first records can be read; the first: not a JSON object",
     ),
-    "XML": ("<a><b/></a>\n", "text that is neither JSON nor CSV with a header"),
-    "prose": ("Hello there, this is\nprose, with commas\n", "text that is neither JSON nor CSV with a header"),
-    "a number": ("42\n", "text that is neither JSON nor CSV with a header"),
+    "XML": ("<a><b/></a>\n", NEITHER),
+    "prose": ("Hello there, this is\nprose, with commas\n", NEITHER),
+    "a number": ("42\n", NEITHER),
 }  # fmt: skip
 
 

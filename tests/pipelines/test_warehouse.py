@@ -89,6 +89,13 @@ def test_one_publication_answers_all_that_is_asked_together(data):
             ask("drop view calls")
 
 
+def test_an_error_behind_the_first_rows_is_told_as_any_other(data):
+    """It comes through the stream of rows, as an exception of polars."""
+    late = "select case when i = 3000000 then error('too late')::bigint else i end as n from range(4000000) t(i)"
+    with pytest.raises(UserError, match="the query failed: .*too late"):
+        sandbox.query(published(data), late)
+
+
 def test_an_erasure_between_two_questions_is_said(data):
     link = published(data)
     said = r"warehouse-1.duckdb: an erasure took it away while it was asked; ask again"

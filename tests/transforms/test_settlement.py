@@ -89,6 +89,7 @@ def test_most_usage_wins_then_an_answer_then_what_is_attributed():
     statuses = ("error", "refused", "cache_hit", "success")
     assert [first(*({"status": s} for s in statuses[:n]))["status"] for n in (1, 2, 3, 4)] == list(statuses)
     assert first({"status": "error", "feature": "x"}, {})["status"] == "success"
+    assert first({"shape": "anthropic_stream", "status": "error"}, {"shape": "anthropic_stream"})["status"] == "error"
     # the call's own id stands where the log names no action
     assert first({}, {"action_id": "z", "feature": "triage"})["action_id"] == "z"
     assert first({"action_id": "a"}, {"feature": "f", "user_id": "u"})["feature"] == "f"

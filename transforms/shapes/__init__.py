@@ -129,14 +129,21 @@ def _within(records: Sequence[Record], shapes: Sequence[Shape], levels: int) -> 
 
 def _votes(records: Sequence[Record], shapes: Sequence[Shape]) -> tuple[Counter[str], Counter[str]]:
     """How many of the records each shape is the first to know, by strong signatures and by weak ones. The user's own
-    shapes go before ours, which the table of signatures finds quicker than asking each."""
+    shapes go before ours, which the table of signatures finds quicker than asking each. What is weakly of several
+    shapes is of the one that other records are of: an `error` does not make a log of streams one of bodies too."""
     own = [shape for shape in shapes if shape.name not in SIGNATURES]
     ours = {shape.name for shape in shapes} & SIGNATURES.keys()
     strong: Counter[str] = Counter()
     weak: Counter[str] = Counter()
+    doubtful: list[tuple[Record, str]] = []
     for record in records:
         name = next((shape.name for shape in own if shape.matches(record)), None)
         found = (name, False) if name else signatures.first_of(record, ours)
-        if found:
-            (weak if found[1] else strong)[found[0]] += 1
+        if found and found[1]:
+            doubtful.append((record, found[0]))
+        elif found:
+            strong[found[0]] += 1
+    for record, first in doubtful:
+        likely = signatures.first_of(record, ours & strong.keys())
+        weak[likely[0] if likely else first] += 1
     return strong, weak

@@ -16,6 +16,7 @@ from transforms.shapes import signatures
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.paths import as_text, first_step, loads, quoted, reach
 from transforms.shapes.shape import Shape
+from transforms.shapes.unread import UNREAD, and_unread
 
 Record = dict[str, Any]
 UNKNOWN_RECORD = "no log shape knows this record"
@@ -23,8 +24,12 @@ _TIMES = ("time", "timestamp", "@timestamp", "created_at", "ts")  # of what is a
 
 
 def mixed(shapes: Sequence[Shape]) -> Shape:
-    """One shape of several, each line read by the first that knows it; a line that none knows is quarantined."""
-    by_name = {shape.name: shape for shape in shapes}
+    """One shape of several, each line read by the first that knows it; a line that none knows is quarantined.
+
+    A line that several know (an `error` in a log of Anthropic's bodies and streams) is first offered to those to which
+    it may tell of the lines before it; to the others it means the same wherever it stands.
+    """
+    by_name = {shape.name: shape for shape in sorted(shapes, key=lambda shape: shape.frame != "history")}
     attributes = tuple(dict.fromkeys(path for shape in shapes for path in shape.attributes))
     fields = [path for name in by_name for path in signatures.fields_of(name)]
     fields += [path for shape in shapes for path in shape.fields]
@@ -32,7 +37,7 @@ def mixed(shapes: Sequence[Shape]) -> Shape:
     if is_opened:  # these lines find what the rules ask for by themselves, the others do not
         fields += [f"@{path}" for path in attributes]
     return Shape(
-        name="+".join(by_name),
+        name="+".join(shape.name for shape in shapes),
         fields=tuple(dict.fromkeys(fields)),
         matches=lambda record: any(shape.matches(record) for shape in shapes),
         calls=lambda lines: _calls_of_mixed(lines, by_name),
@@ -61,6 +66,7 @@ def can_be_mixed(shapes: Sequence[Shape]) -> bool:
 def _by_shape(lines: pl.DataFrame, by_name: dict[str, Shape]) -> dict[tuple[Any, ...], pl.DataFrame]:
     names = pl.coalesce(pl.when(signatures.of_lines(name)).then(pl.lit(name)) for name in by_name)
     lines = lines if "$shape" in lines.columns else lines.with_columns(names.alias("$shape"))
+    lines = and_unread(lines, pl.col("$shape").is_null())
     return lines.partition_by("$shape", as_dict=True, maintain_order=True)
 
 
@@ -87,7 +93,7 @@ def _calls_of_mixed(lines: pl.DataFrame, by_name: dict[str, Shape]) -> pl.DataFr
             own = {column: column.removeprefix(f"{name}:") for column in some.columns if column.startswith(f"{name}:")}
             told.append(by_name[name].calls(some.select(*LINE_KEYS, *own).rename(own)))
         else:
-            asked = [column for column in some.columns if column.startswith("@")]
+            asked = [column for column in some.columns if column.startswith("@") or column == UNREAD]
             told.append(by_name[name].calls(some.select(*LINE_KEYS, *by_name[name].fields, *asked)))
     return pl.concat(told, how="diagonal").sort(*LINE_KEYS, "part", maintain_order=True)
 
@@ -176,6 +182,7 @@ def _calls_of_wrapped(lines: pl.DataFrame, shape: Shape, names: _Names) -> pl.Da
     asked = [pl.coalesce(name, f"{names.around}{name}").alias(name) for name in told]
     lines = lines.with_columns(*asked, pl.coalesce(*times).alias("$time"))
     is_faulty = pl.col(names.fault).is_not_null() if names.fault in lines.columns else pl.lit(False)
+    lines = and_unread(lines, is_faulty)
     sound, faulty = lines.filter(~is_faulty), lines.filter(is_faulty)
     calls = _timed(shape.calls(sound.drop(*around, "$time", names.fault, strict=False)), sound)
     if faulty.height:

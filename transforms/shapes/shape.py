@@ -25,7 +25,8 @@ class Shape:
 
     `frame` is what `calls` must see at once: "lines" (any batch of lines), "log" (all new lines of a log: a line's
     meaning hangs on its neighbours), "history" (a log from its first line on: a line's meaning hangs on those before).
-    A frame may hold several logs, told apart by content_id.
+    A frame may hold several logs, told apart by content_id; one of a history also tells how many lines of its log
+    before a line could not be read (see unread).
     """
 
     name: str

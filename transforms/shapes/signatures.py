@@ -138,9 +138,11 @@ SIGNATURES: dict[str, tuple[Signature, ...]] = {
         {"type": "message_start", "message": "{}"},
         Weak({"type": ("message_delta", "message_stop", "content_block_start", "content_block_delta",
                        "content_block_stop", "ping")}),
+        Weak({"type": "error", "error": "{}"}),  # within a stream; a body that stands alone is the same
         # server-sent events
         {"data>type": ("message_start", "message_delta", "message_stop", "content_block_start", "content_block_delta",
                        "content_block_stop", "ping")},
+        {"event": "error", "data>type": "error"},
     ),
     "gemini": (
         *_or_in_exchange(

@@ -7,10 +7,13 @@ tokens) and is not read, so that of a stream that broke off the output is unknow
 hold for the whole message, never to be added to the start's: they replace them where they are told. Each of these lines
 is a telling of the call, with the message's id; all other events tell of none.
 
-An `error` event within a message is that message's; another is a call without an answer, and since the HTTP answer was
-200 it is no refusal. Streams must lie one after another: events name no message, so interleaved ones cannot be told
-apart, but a delta outside of a message shows itself. Events have no time; what a logger writes beside them is
-read, the start's for the whole message. Source: Anthropic API reference (streaming), types of its Python SDK 2.12.
+An `error` event within a message is that message's, and ends it; another is a call without an answer, and since the
+HTTP answer was 200 it is no refusal. Streams must lie one after another: events name no message, so interleaved ones
+cannot be told apart, but a delta outside of a message shows itself. A line that cannot be read may have been the start
+of another message, whatever it begins with (a crash leaves half a line, and the next one is written behind it): what
+follows is of no known message until one starts, and the message before it is one that broke off. Events have no time;
+what a logger writes beside them is read, the start's for the whole message. Source: Anthropic API reference
+(streaming), types of its Python SDK 2.12.
 """
 
 import polars as pl
@@ -20,6 +23,7 @@ from transforms.shapes.fields import text, to_calls, typed
 from transforms.shapes.instants import INSTANT_KINDS
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import matcher
+from transforms.shapes.unread import before as unread_before
 
 _USAGE = anthropic_usage.fields("usage")
 _OF_OUTPUT = ("usage.output_tokens", "usage.output_tokens_details.thinking_tokens", "usage.iterations")
@@ -27,6 +31,7 @@ _EVENT = ("type", "request_id", "message.id", "message.model", *(f"message.{path
 _FIELDS = (*exchange.TIMES, *_EVENT, *(f"data>{path}" for path in _EVENT))
 _KINDS = {"time": INSTANT_KINDS["any"], **anthropic_usage.kinds("usage")}
 _MESSAGE = ("content_id", "$message")
+UNSURE = "it is not known which message it tells of: a line after the last start cannot be read"
 
 
 def _unwrapped(lines: pl.DataFrame) -> pl.DataFrame:
@@ -35,11 +40,17 @@ def _unwrapped(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of_messages(lines: pl.DataFrame) -> pl.DataFrame:
-    """`lines` with what the start of their message tells, and `is_open`, whether they lie within one."""
-    begins, ends = (pl.col("type").eq_missing(pl.lit(f"message_{event}")) for event in ("start", "stop"))
+    """`lines` with what the start of their message tells, `is_open`, whether they lie within one, and `is_unsure`,
+    whether that cannot be known."""
+    begins, stops, fails = (
+        pl.col("type").eq_missing(pl.lit(event)) for event in ("message_start", "message_stop", "error")
+    )
     lines = lines.with_columns(begins.cum_sum().over("content_id").alias("$message"))
-    stopped = ends.cum_sum().over(_MESSAGE) > 0
-    lines = lines.with_columns(is_open=(pl.col("$message") > 0) & ~stopped)
+    ends = (stops | fails).cast(pl.UInt32)
+    is_within = (pl.col("$message") > 0) & (ends.cum_sum().over(_MESSAGE) == ends)
+    unread = unread_before(lines)
+    is_unsure = is_within & (unread > unread.first().over(_MESSAGE))
+    lines = lines.with_columns(is_open=is_within & ~is_unsure, is_unsure=is_unsure)
 
     def of_start(path: str) -> pl.Expr:
         first = pl.when(begins).then(path).first().over(_MESSAGE)
@@ -59,7 +70,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     )
     tells = begins | is_delta | is_error
     # without an id the tellings of a message would pass for calls of their own: only the last one counts
-    last = pl.when(tells).then("$event").max().over(_MESSAGE)
+    last = pl.when(tells & pl.col("is_open")).then("$event").max().over(_MESSAGE)
     is_surpassed = pl.col("is_open") & pl.col("message.id").is_null() & (pl.col("$event") < last)
     broke_off = (is_error & pl.col("is_open")).any().over(_MESSAGE) & pl.col("is_open")
     lines = lines.with_columns(
@@ -81,6 +92,7 @@ def calls(lines: pl.DataFrame) -> pl.DataFrame:
     }
     reasons = {
         "not an event of a stream": ~pl.col("is_event").fill_null(False),
+        UNSURE: pl.col("is_unsure") & (is_delta | is_error),
         "tells of a message whose start is not before it": pl.col("is_lost"),
     }
     return to_calls(
