@@ -85,6 +85,18 @@ def test_a_field_of_a_log_may_be_called_as_a_column_of_ours_or_as_a_pattern(name
         assert found.select("action_id", "input_tokens", "line_number").rows() == [("told", 5, 1)]
 
 
+@pytest.mark.parametrize("after", ["", '{"of": "another format"}\n'], ids=["alone", "beside a line that can be read"])
+def test_what_lies_under_a_key_with_half_a_surrogate_pair_is_of_no_shape(after: str, tmp_path: Path) -> None:
+    """The key stood in the text of DuckDB's query, which then is none."""
+    (tmp_path / "logs").mkdir()
+    line = json.dumps({"time": 1790000000, "data\ud800": chat(1)}) + "\n"
+    (tmp_path / "logs" / "bad.jsonl").write_text(line * 3 + after)
+    (tmp_path / "logs" / "good.jsonl").write_bytes(jsonl([chat(2)]))
+    (skipped,) = ingest(tmp_path / "data", tmp_path / "logs").report.skipped
+    assert skipped[0].name == "bad.jsonl"
+    assert ledger_rows(tmp_path / "data")["response_id"].to_list() == ["chatcmpl-2"]
+
+
 def test_an_object_to_open_may_be_called_as_a_pattern(tmp_path: Path) -> None:
     table = {"match": {"id": "*"}, "open": "*", "fields": {"input_tokens": ".in", "action_id": "id", "model": "$key"}}
     (tmp_path / "log").write_text('{"id": "a", "*": {"m": {"in": 5}}}\n{"id": "b", "*": "\\udc00"}\n')

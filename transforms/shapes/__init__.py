@@ -47,6 +47,7 @@ from transforms.shapes.formats.portkey import PORTKEY
 from transforms.shapes.formats.replicate import REPLICATE
 from transforms.shapes.formats.tokenspread import TOKENSPREAD
 from transforms.shapes.formats.vertex_request_response import VERTEX_REQUEST_RESPONSE
+from transforms.shapes.paths import is_unicode
 from transforms.shapes.shape import Shape
 from transforms.shapes.signatures import SIGNATURES
 
@@ -118,7 +119,7 @@ def recognise(records: Sequence[Record], shapes: Sequence[Shape] = ORDER, levels
 def _within(records: Sequence[Record], shapes: Sequence[Shape], levels: int) -> tuple[int, Shape | None]:
     """(how many records hold something that is known, under the key where the most do; their shape around that)."""
     best: tuple[int, Shape | None] = (0, None)
-    for key in dict.fromkeys(key for record in records for key in record if key):
+    for key in dict.fromkeys(key for record in records for key in record if key and is_unicode(key)):
         inside = compound.inside(records, key)
         shape = recognise(inside, shapes, levels - 1) if inside else None
         count = sum(map(shape.matches, inside)) if shape else 0
