@@ -20,6 +20,7 @@ import pytest
 
 from pipelines import alert_book, alert_delivery, alert_desk, alert_rules, night_rules
 from pipelines.alert_desk import Told
+from pipelines.errors import UserError
 from pipelines.manifest import now
 from pipelines.settings import Settings
 from pipelines.summaries import Alert
@@ -162,16 +163,20 @@ def test_a_refusal_is_not_tried_again_and_nobody_is_sent_elsewhere(tmp_path, sta
     assert rows(tmp_path)[0]["sent_at"] is None
 
 
-@pytest.mark.parametrize(
-    "url", [f"http://127.0.0.1:1/{SECRET}", f"http://127.0.0.1:{SECRET}/", f"http://[{SECRET}/", f"http:///{SECRET} x"]
-)
-def test_no_trouble_shows_the_address(tmp_path, url, caplog, capfd):
+def test_no_trouble_shows_the_address(tmp_path, caplog, capfd):
     caplog.set_level(logging.DEBUG)
-    trouble = tell(tmp_path, spend(), webhook=url).trouble
+    trouble = tell(tmp_path, spend(), webhook=f"http://127.0.0.1:1/{SECRET}").trouble
     assert trouble
     shown = capfd.readouterr()
     assert SECRET not in trouble + caplog.text + shown.out + shown.err
     assert SECRET not in (tmp_path / "data" / "manifest.sqlite").read_bytes().decode("latin-1")
+
+
+@pytest.mark.parametrize("url", [f"http://127.0.0.1:{SECRET}/", f"http://[{SECRET}/", f"http:///{SECRET} x"])
+def test_what_is_no_address_is_refused_and_not_shown(tmp_path, url):
+    with pytest.raises(UserError, match="is no address") as refused:
+        tell(tmp_path, spend(), webhook=url)
+    assert SECRET not in str(refused.value)
 
 
 def test_no_proxy_stands_between_us_and_this_machine(tmp_path, monkeypatch):
